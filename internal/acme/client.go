@@ -1,0 +1,122 @@
+package acme
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Config is what a Client is made of.
+type Config struct {
+	// DirectoryURL is where the server's directory is. Required.
+	DirectoryURL string
+	// HTTPClient sends the requests; see NewHTTPClient. Required. Its redirect policy is replaced: a signed request is never
+	// sent to another place than the one it was signed for.
+	HTTPClient *http.Client
+	// Key is the account key; see ParseAccountKey. Required for everything but Directory and RenewalInfo.
+	Key crypto.Signer
+	// AccountURL identifies the account in requests, as NewAccount returned it. Required for everything but Directory,
+	// RenewalInfo and NewAccount.
+	AccountURL string
+	// UserAgent is sent with every request (RFC 8555 6.1 demands one). "certwright" if empty.
+	UserAgent string
+	// Nonces is shared among the clients of one directory. A pool of its own if nil.
+	Nonces *NoncePool
+	// Directory is shared among the clients of one directory that trust it alike: who may poison this cache may redirect all
+	// of them. A cache of its own if nil.
+	Directory *DirectoryCache
+	// Observe is told of every HTTP request after it ended. Nothing is told if nil.
+	Observe func(Request)
+	// Clock tells the time. time.Now if nil.
+	Clock func() time.Time
+}
+
+// Client speaks to one ACME server for one account. It is immutable and safe for concurrent use.
+type Client struct {
+	directoryURL string
+	http         *http.Client
+	key          crypto.Signer
+	algorithm    jose.SignatureAlgorithm
+	accountURL   string
+	userAgent    string
+	nonces       *NoncePool
+	directory    *DirectoryCache
+	observe      func(Request)
+	clock        func() time.Time
+}
+
+var (
+	errNoKey     = errors.New("client has no account key")
+	errNoAccount = errors.New("client has no account URL")
+)
+
+// New makes a Client. It sends nothing.
+func New(config Config) (*Client, error) {
+	if err := checkURL(config.DirectoryURL); err != nil {
+		return nil, fmt.Errorf("check directory URL: %w", err)
+	}
+	if config.HTTPClient == nil {
+		return nil, errors.New("make ACME client: no HTTP client")
+	}
+	c := &Client{
+		directoryURL: config.DirectoryURL,
+		http:         withRedirectPolicy(config.HTTPClient),
+		key:          config.Key,
+		accountURL:   config.AccountURL,
+		userAgent:    config.UserAgent,
+		nonces:       config.Nonces,
+		directory:    config.Directory,
+		observe:      config.Observe,
+		clock:        config.Clock,
+	}
+	if config.Key != nil {
+		algorithm, err := signatureAlgorithm(config.Key.Public())
+		if err != nil {
+			return nil, fmt.Errorf("check account key: %w", err)
+		}
+		c.algorithm = algorithm
+	}
+	if config.AccountURL != "" {
+		if err := checkURL(config.AccountURL); err != nil {
+			return nil, fmt.Errorf("check account URL: %w", err)
+		}
+	}
+	if c.userAgent == "" {
+		c.userAgent = "certwright"
+	}
+	if c.nonces == nil {
+		c.nonces = new(NoncePool)
+	}
+	if c.directory == nil {
+		c.directory = new(DirectoryCache)
+	}
+	if c.observe == nil {
+		c.observe = func(Request) {}
+	}
+	if c.clock == nil {
+		c.clock = time.Now
+	}
+	return c, nil
+}
+
+// WithAccount returns a client that acts for the given account URL and shares everything else.
+func (c *Client) WithAccount(accountURL string) *Client {
+	bound := *c
+	bound.accountURL = accountURL
+	return &bound
+}
+
+// AccountURL is the account the client acts for; empty before one is known.
+func (c *Client) AccountURL() string { return c.accountURL }
+
+// KeyAuthorization is KeyAuthorization for the client's account key.
+func (c *Client) KeyAuthorization(token string) (string, error) {
+	if c.key == nil {
+		return "", errNoKey
+	}
+	return KeyAuthorization(token, c.key.Public())
+}
