@@ -1,0 +1,111 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+)
+
+// ChallengeKind is the kind of a Challenge.
+const ChallengeKind = "Challenge"
+
+// Challenge is the proof of one name of an Order, with the solver that was
+// chosen for it. It is made from an Order and is not meant for users.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:storageversion
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,categories={cert-manager,cert-manager-acme}
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.group`
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.kind`
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.name`
+// +kubebuilder:printcolumn:name="State",type="string",JSONPath=".status.state"
+// +kubebuilder:printcolumn:name="Domain",type="string",JSONPath=".spec.dnsName"
+// +kubebuilder:printcolumn:name="Reason",type="string",priority=1,JSONPath=".status.reason"
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
+type Challenge struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec ChallengeSpec `json:"spec"`
+	// +optional
+	Status ChallengeStatus `json:"status"`
+}
+
+// ChallengeList is a list of Challenges.
+//
+// +kubebuilder:object:root=true
+type ChallengeList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+
+	Items []Challenge `json:"items"`
+}
+
+// ChallengeSpec says what to prove, and how.
+type ChallengeSpec struct {
+	// URL of the challenge at the CA.
+	URL string `json:"url"`
+
+	// URL of the authorization that the challenge belongs to.
+	AuthorizationURL string `json:"authorizationURL"`
+
+	// The name to prove, without a leading "*.". It may be an IP address.
+	DNSName string `json:"dnsName"`
+
+	// Whether the order asked for "*." and dnsName.
+	// +optional
+	Wildcard bool `json:"wildcard"`
+
+	// Type of the challenge.
+	Type ACMEChallengeType `json:"type"`
+
+	// Token of the challenge.
+	Token string `json:"token"`
+
+	// What to present. HTTP-01: the key authorization (RFC 8555, section 8.1).
+	// DNS-01: its SHA-256 digest in base64url, which is the value of the TXT
+	// record (section 8.4).
+	Key string `json:"key"`
+
+	// The solver that was chosen, overrides applied.
+	Solver ACMEChallengeSolver `json:"solver"`
+
+	// The issuer whose ACME account the challenge is accepted with.
+	IssuerRef cmmeta.IssuerReference `json:"issuerRef"`
+}
+
+// ACMEChallengeType is a type of challenge that can be solved.
+// +kubebuilder:validation:Enum=HTTP-01;DNS-01
+type ACMEChallengeType string
+
+const (
+	// ACMEChallengeTypeHTTP01 is HTTP-01: RFC 8555, section 8.3.
+	ACMEChallengeTypeHTTP01 ACMEChallengeType = "HTTP-01"
+	// ACMEChallengeTypeDNS01 is DNS-01: RFC 8555, section 8.4.
+	ACMEChallengeTypeDNS01 ACMEChallengeType = "DNS-01"
+)
+
+// ChallengeStatus is how far the proof has come.
+type ChallengeStatus struct {
+	// Whether the challenge has been scheduled. Nothing is done before.
+	// +optional
+	Processing bool `json:"processing"`
+
+	// Whether the solver has put the key in place. It says nothing about
+	// whether the key can be seen from outside yet.
+	// +optional
+	Presented bool `json:"presented"`
+
+	// When the solver put the key in place.
+	// +optional
+	PresentedAt *metav1.Time `json:"presentedAt,omitempty"`
+
+	// Why the challenge is in this state, for people to read.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// State of the challenge.
+	// +optional
+	State State `json:"state,omitempty"`
+}

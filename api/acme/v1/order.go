@@ -1,0 +1,152 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+)
+
+// OrderKind is the kind of an Order.
+const OrderKind = "Order"
+
+// Order is one order for a certificate at an ACME CA (RFC 8555, section
+// 7.1.3). It is made from a CertificateRequest and is not meant for users.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:storageversion
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,categories={cert-manager,cert-manager-acme}
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.group`
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.kind`
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.name`
+// +kubebuilder:printcolumn:name="State",type="string",JSONPath=".status.state"
+// +kubebuilder:printcolumn:name="Issuer",type="string",priority=1,JSONPath=".spec.issuerRef.name"
+// +kubebuilder:printcolumn:name="Reason",type="string",priority=1,JSONPath=".status.reason"
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
+type Order struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec OrderSpec `json:"spec"`
+	// +optional
+	Status OrderStatus `json:"status"`
+}
+
+// OrderList is a list of Orders.
+//
+// +kubebuilder:object:root=true
+type OrderList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+
+	Items []Order `json:"items"`
+}
+
+// OrderSpec says what to order, and where.
+type OrderSpec struct {
+	// PEM-encoded certificate signing request with which the order is
+	// finalized.
+	Request []byte `json:"request"`
+
+	// The issuer whose ACME account the order is made with.
+	IssuerRef cmmeta.IssuerReference `json:"issuerRef"`
+
+	// Common name of the certificate. It must also be one of dnsNames or
+	// ipAddresses.
+	// +optional
+	CommonName string `json:"commonName,omitempty"`
+
+	// DNS names to order.
+	// +optional
+	// +listType=atomic
+	DNSNames []string `json:"dnsNames,omitempty"`
+
+	// IP addresses to order (RFC 8738).
+	// +optional
+	// +listType=atomic
+	IPAddresses []string `json:"ipAddresses,omitempty"`
+
+	// Wanted lifetime, for example 2160h. Sent to the CA only if the issuer
+	// has enableDurationFeature.
+	// +optional
+	Duration *metav1.Duration `json:"duration,omitempty"`
+
+	// ACME profile to order.
+	// +optional
+	Profile string `json:"profile,omitempty"`
+
+	// Identifier of the certificate that the ordered one replaces (RFC 9773,
+	// section 5).
+	// +optional
+	Replaces string `json:"replaces,omitempty"`
+}
+
+// OrderStatus is what is known of the order at the CA.
+type OrderStatus struct {
+	// URL of the order at the CA. Set once, before anything is done with it.
+	// +optional
+	URL string `json:"url,omitempty"`
+
+	// URL to which the certificate signing request is sent.
+	// +optional
+	FinalizeURL string `json:"finalizeURL,omitempty"`
+
+	// Authorizations that the CA wants, one per name.
+	// +optional
+	// +listType=atomic
+	Authorizations []ACMEAuthorization `json:"authorizations,omitempty"`
+
+	// PEM-encoded chain of the issued certificate, the leaf first.
+	// +optional
+	Certificate []byte `json:"certificate,omitempty"`
+
+	// State of the order.
+	// +optional
+	State State `json:"state,omitempty"`
+
+	// Why the order is in this state, for people to read.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// When the order failed.
+	// +optional
+	FailureTime *metav1.Time `json:"failureTime,omitempty"`
+}
+
+// ACMEAuthorization is one authorization of an order (RFC 8555, section
+// 7.1.4).
+type ACMEAuthorization struct {
+	// URL of the authorization at the CA.
+	URL string `json:"url"`
+
+	// The name to prove, without a leading "*.".
+	// +optional
+	Identifier string `json:"identifier,omitempty"`
+
+	// Whether the order asked for "*." and the identifier.
+	// +optional
+	Wildcard *bool `json:"wildcard,omitempty"`
+
+	// State of the authorization when it was first fetched. If it is valid,
+	// the CA remembers an earlier proof and no challenge is needed.
+	// +optional
+	InitialState State `json:"initialState,omitempty"`
+
+	// Challenges that the CA offers, any one of which proves the name.
+	// +optional
+	// +listType=atomic
+	Challenges []ACMEChallenge `json:"challenges,omitempty"`
+}
+
+// ACMEChallenge is one challenge that a CA offers for an authorization (RFC
+// 8555, section 7.1.5).
+type ACMEChallenge struct {
+	// URL of the challenge at the CA.
+	URL string `json:"url"`
+
+	// Token of the challenge.
+	Token string `json:"token"`
+
+	// Type as the CA names it, for example http-01, dns-01 or tls-alpn-01.
+	Type string `json:"type"`
+}

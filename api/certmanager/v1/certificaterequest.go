@@ -1,0 +1,133 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+)
+
+// CertificateRequestKind is the kind of a CertificateRequest.
+const CertificateRequestKind = "CertificateRequest"
+
+// CertificateRequest asks an issuer to sign one certificate signing request.
+// It is done once it is issued, failed or denied.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:storageversion
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName={cr,crs},categories=cert-manager
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.group`
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.kind`
+// +kubebuilder:selectablefield:JSONPath=`.spec.issuerRef.name`
+// +kubebuilder:printcolumn:name="Approved",type="string",JSONPath=`.status.conditions[?(@.type == "Approved")].status`
+// +kubebuilder:printcolumn:name="Denied",type="string",JSONPath=`.status.conditions[?(@.type == "Denied")].status`
+// +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=`.status.conditions[?(@.type == "Ready")].status`
+// +kubebuilder:printcolumn:name="Issuer",type="string",JSONPath=`.spec.issuerRef.name`
+// +kubebuilder:printcolumn:name="Requester",type="string",JSONPath=`.spec.username`
+// +kubebuilder:printcolumn:name="Status",type="string",priority=1,JSONPath=`.status.conditions[?(@.type == "Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=`.metadata.creationTimestamp`
+type CertificateRequest struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What to sign. The schema alone would let it be absent, a rule does not.
+	// +optional
+	Spec CertificateRequestSpec `json:"spec"`
+	// +optional
+	Status CertificateRequestStatus `json:"status"`
+}
+
+// CertificateRequestList is a list of CertificateRequests.
+//
+// +kubebuilder:object:root=true
+type CertificateRequestList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []CertificateRequest `json:"items"`
+}
+
+// CertificateRequestSpec says what to sign, and who asks. It never changes.
+type CertificateRequestSpec struct {
+	// Wanted lifetime, for example 2160h. The issuer may give another.
+	// +optional
+	Duration *metav1.Duration `json:"duration,omitempty"`
+
+	// Who is to sign. An Issuer is in the same namespace.
+	IssuerRef cmmeta.IssuerReference `json:"issuerRef"`
+
+	// PEM-encoded certificate signing request.
+	Request []byte `json:"request"`
+
+	// Ask for the certificate of a CA. If the signing request says the same or
+	// the contrary itself, it must be the same.
+	// +optional
+	IsCA bool `json:"isCA,omitempty"`
+
+	// Key usages and extended key usages. If the signing request names usages
+	// itself, they must be the same. Empty means digital signature and key
+	// encipherment.
+	// +optional
+	// +listType=atomic
+	Usages []KeyUsage `json:"usages,omitempty"`
+
+	// Name of the user who made this object, filled in by admission.
+	// +optional
+	Username string `json:"username,omitempty"`
+
+	// UID of the user who made this object, filled in by admission.
+	// +optional
+	UID string `json:"uid,omitempty"`
+
+	// Groups of the user who made this object, filled in by admission.
+	// +optional
+	// +listType=atomic
+	Groups []string `json:"groups,omitempty"`
+
+	// What else is known of the user who made this object, filled in by
+	// admission.
+	// +optional
+	Extra map[string][]string `json:"extra,omitempty"`
+}
+
+// CertificateRequestStatus is what became of the request.
+type CertificateRequestStatus struct {
+	// Approved, Denied, InvalidRequest and Ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []CertificateRequestCondition `json:"conditions,omitempty"`
+
+	// PEM-encoded chain, the leaf first.
+	// +optional
+	Certificate []byte `json:"certificate,omitempty"`
+
+	// PEM-encoded certificate of the CA, as far as the issuer knows it.
+	// +optional
+	CA []byte `json:"ca,omitempty"`
+
+	// When the request failed for good.
+	// +optional
+	FailureTime *metav1.Time `json:"failureTime,omitempty"`
+}
+
+// CertificateRequestCondition is a condition of a CertificateRequest.
+type CertificateRequestCondition struct {
+	// Approved, Denied, InvalidRequest or Ready.
+	Type CertificateRequestConditionType `json:"type"`
+
+	// True, False or Unknown.
+	Status cmmeta.ConditionStatus `json:"status"`
+
+	// When the status last changed.
+	// +optional
+	LastTransitionTime *metav1.Time `json:"lastTransitionTime,omitempty"`
+
+	// Why, in one word, for programs.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// Why, for people.
+	// +optional
+	Message string `json:"message,omitempty"`
+}

@@ -1,0 +1,134 @@
+package v1
+
+// CertificateConditionType is a type of condition of a Certificate.
+type CertificateConditionType string
+
+const (
+	// CertificateConditionReady is True if the Secret holds a certificate that
+	// is what the spec asks for and has not expired.
+	CertificateConditionReady CertificateConditionType = "Ready"
+	// CertificateConditionIssuing is True while a certificate is being issued.
+	// Setting it is how a program asks for a new one. It is removed upon
+	// success, and False after a failure.
+	CertificateConditionIssuing CertificateConditionType = "Issuing"
+)
+
+// Reasons of a Certificate's conditions. Wire contract, sections 2.1, 2.2 and
+// 2.5.
+const (
+	// CertificateReasonReady: Ready is True.
+	CertificateReasonReady = "Ready"
+
+	// CertificateReasonDoesNotExist: there is no Secret.
+	CertificateReasonDoesNotExist = "DoesNotExist"
+	// CertificateReasonMissingData: the Secret lacks a key or certificate.
+	CertificateReasonMissingData = "MissingData"
+	// CertificateReasonInvalidKeyPair: the Secret's key cannot be read, or is
+	// not that of the certificate.
+	CertificateReasonInvalidKeyPair = "InvalidKeyPair"
+	// CertificateReasonInvalidCertificate: the certificate cannot be read, or
+	// what the issuer returned does not belong to the request.
+	CertificateReasonInvalidCertificate = "InvalidCertificate"
+	// CertificateReasonIncorrectIssuer: the Secret is from another issuer.
+	CertificateReasonIncorrectIssuer = "IncorrectIssuer"
+	// CertificateReasonIncorrectCertificate: the Secret belongs to another
+	// Certificate.
+	CertificateReasonIncorrectCertificate = "IncorrectCertificate"
+	// CertificateReasonSecretMismatch: the Secret's key or certificate is not
+	// what the spec asks for.
+	CertificateReasonSecretMismatch = "SecretMismatch"
+	// CertificateReasonRequestChanged: the spec asks for something else than
+	// the CertificateRequest that was issued.
+	CertificateReasonRequestChanged = "RequestChanged"
+	// CertificateReasonRenewing: the time to renew has come.
+	CertificateReasonRenewing = "Renewing"
+	// CertificateReasonWindowError: the renewal windows make no sense.
+	CertificateReasonWindowError = "WindowError"
+	// CertificateReasonExpired: the certificate has expired.
+	CertificateReasonExpired = "Expired"
+
+	// CertificateReasonManuallyTriggered: somebody asked for a new certificate.
+	CertificateReasonManuallyTriggered = "ManuallyTriggered"
+	// CertificateReasonFailed: the CertificateRequest failed.
+	CertificateReasonFailed = "Failed"
+)
+
+// CertificateRequestConditionType is a type of condition of a
+// CertificateRequest.
+type CertificateRequestConditionType string
+
+const (
+	// CertificateRequestConditionReady is True once status.certificate is set.
+	CertificateRequestConditionReady CertificateRequestConditionType = "Ready"
+	// CertificateRequestConditionInvalidRequest is True if the request can
+	// never be issued. Final. Set by issuers and users.
+	CertificateRequestConditionInvalidRequest CertificateRequestConditionType = "InvalidRequest"
+	// CertificateRequestConditionApproved is True once the request may be
+	// issued. Never taken back.
+	CertificateRequestConditionApproved CertificateRequestConditionType = "Approved"
+	// CertificateRequestConditionDenied is True once the request must not be
+	// issued. Never taken back.
+	CertificateRequestConditionDenied CertificateRequestConditionType = "Denied"
+)
+
+// Reasons of a CertificateRequest's condition Ready. Wire contract, section
+// 1.3.
+const (
+	// CertificateRequestReasonPending: not yet issued. Status False.
+	CertificateRequestReasonPending = "Pending"
+	// CertificateRequestReasonFailed: will not be issued. Status False. Final.
+	CertificateRequestReasonFailed = "Failed"
+	// CertificateRequestReasonIssued: issued. Status True. Final.
+	CertificateRequestReasonIssued = "Issued"
+	// CertificateRequestReasonDenied: denied. Status False. Final.
+	CertificateRequestReasonDenied = "Denied"
+)
+
+// CertificateRequestReasonApproved is the reason of the condition Approved
+// when the operator's own approver set it. Wire contract, section 2.7.
+const CertificateRequestReasonApproved = "cert-manager.io"
+
+// IssuerConditionType is a type of condition of an Issuer or ClusterIssuer.
+type IssuerConditionType string
+
+// IssuerConditionReady is True if the issuer can issue.
+const IssuerConditionReady IssuerConditionType = "Ready"
+
+// Reasons of the condition Ready of an Issuer or ClusterIssuer. Wire contract,
+// section 2.7.
+const (
+	// IssuerReasonIsReady: a self-signed issuer, which needs nothing.
+	IssuerReasonIsReady = "IsReady"
+
+	// IssuerReasonKeyPairVerified: the CA's Secret holds a usable key pair.
+	IssuerReasonKeyPairVerified = "KeyPairVerified"
+	// IssuerReasonErrGetKeyPair: the CA's Secret cannot be read.
+	IssuerReasonErrGetKeyPair = "ErrGetKeyPair"
+	// IssuerReasonErrInvalidKeyPair: the CA's Secret holds no usable key pair.
+	IssuerReasonErrInvalidKeyPair = "ErrInvalidKeyPair"
+
+	// IssuerReasonACMEAccountRegistered: the CA knows the account.
+	IssuerReasonACMEAccountRegistered = "ACMEAccountRegistered"
+	// IssuerReasonErrRegisterACMEAccount: the CA refused the account.
+	IssuerReasonErrRegisterACMEAccount = "ErrRegisterACMEAccount"
+	// IssuerReasonErrVerifyACMEAccount: the account's key cannot be used.
+	IssuerReasonErrVerifyACMEAccount = "ErrVerifyACMEAccount"
+	// IssuerReasonErrUpdateACMEAccount: the CA refused the new contact address.
+	IssuerReasonErrUpdateACMEAccount = "ErrUpdateACMEAccount"
+	// IssuerReasonInvalidConfig: the configuration makes no sense.
+	IssuerReasonInvalidConfig = "InvalidConfig"
+	// IssuerReasonInvalidURL: the URL of the server makes no sense.
+	IssuerReasonInvalidURL = "InvalidURL"
+	// IssuerReasonInvalidSolver: a solver makes no sense.
+	IssuerReasonInvalidSolver = "InvalidSolver"
+
+	// IssuerReasonVaultVerified: Vault accepted the credentials.
+	IssuerReasonVaultVerified = "VaultVerified"
+	// IssuerReasonVaultError: Vault cannot be reached or refused.
+	IssuerReasonVaultError = "VaultError"
+
+	// IssuerReasonErrorSetup: a Venafi issuer could not be set up.
+	IssuerReasonErrorSetup = "ErrorSetup"
+	// IssuerReasonAuthFailed: Venafi refused the credentials.
+	IssuerReasonAuthFailed = "AuthFailed"
+)
