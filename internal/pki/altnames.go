@@ -27,10 +27,11 @@ type OtherName struct {
 	UTF8Value string
 }
 
-// otherNameDER is what stands behind the tag of an otherName: type-id and [0] EXPLICIT value.
+// otherNameDER is what stands behind the tag of an otherName.
 type otherNameDER struct {
-	ID    asn1.ObjectIdentifier
-	Value asn1.RawValue `asn1:"explicit,tag:0"`
+	ID asn1.ObjectIdentifier
+	// Value is [0] EXPLICIT: an element of its own around the value.
+	Value asn1.RawValue
 }
 
 func (r *Request) hasAltNames() bool {
@@ -97,8 +98,12 @@ func (o OtherName) encode() (asn1.RawValue, error) {
 	if o.UTF8Value == "" || !utf8.ValidString(o.UTF8Value) {
 		return asn1.RawValue{}, fmt.Errorf("other name %s has no valid UTF-8 value", o.OID)
 	}
-	value := asn1.RawValue{Class: asn1.ClassUniversal, Tag: asn1.TagUTF8String, Bytes: []byte(o.UTF8Value)}
-	der, err := asn1.MarshalWithParams(otherNameDER{ID: id, Value: value}, "tag:0")
+	value, err := asn1.MarshalWithParams(o.UTF8Value, "utf8")
+	if err != nil {
+		return asn1.RawValue{}, fmt.Errorf("encode other name %s: %w", o.OID, err)
+	}
+	wrapped := asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: value}
+	der, err := asn1.MarshalWithParams(otherNameDER{ID: id, Value: wrapped}, "tag:0")
 	if err != nil {
 		return asn1.RawValue{}, fmt.Errorf("encode other name %s: %w", o.OID, err)
 	}
@@ -123,8 +128,12 @@ func parseOtherNames(der []byte) ([]OtherName, error) {
 			return nil, errors.New("parse subject alternative names: malformed other name")
 		}
 		parsed := OtherName{OID: other.ID.String()}
-		if other.Value.Class == asn1.ClassUniversal && other.Value.Tag == asn1.TagUTF8String {
-			parsed.UTF8Value = string(other.Value.Bytes)
+		var value asn1.RawValue
+		if err := unmarshal(other.Value.Bytes, &value); err != nil {
+			return nil, errors.New("parse subject alternative names: malformed other name")
+		}
+		if value.Class == asn1.ClassUniversal && value.Tag == asn1.TagUTF8String {
+			parsed.UTF8Value = string(value.Bytes)
 		}
 		others = append(others, parsed)
 	}
