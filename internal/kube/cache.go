@@ -1,0 +1,90 @@
+package kube
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+)
+
+// CacheOptions says what the manager's cache holds. managedFields are dropped:
+// nothing reads them and they are a third of an object's size.
+func CacheOptions() cache.Options {
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}:  {Label: labels.SelectorFromSet(labels.Set{cmv1.PartOfCertManagerControllerLabelKey: "true"})},
+			&corev1.Pod{}:     {Label: solverSelector()},
+			&corev1.Service{}: {Label: solverSelector()},
+		},
+	}
+}
+
+// ClientOptions makes cached reads wait for the client's own writes: a
+// decision taken on the state before the last action would repeat the action.
+func ClientOptions() client.Options {
+	wait := true
+	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &wait}}
+}
+
+// NewForeignSecrets adds to the manager a cache with the metadata of the
+// Secrets that do not carry our label.
+func NewForeignSecrets(mgr ctrl.Manager) (cache.Cache, error) {
+	unlabelled, err := labels.NewRequirement(cmv1.PartOfCertManagerControllerLabelKey, selection.NotEquals, []string{"true"})
+	if err != nil {
+		return nil, fmt.Errorf("build secret selector: %w", err)
+	}
+	foreign, err := cache.New(mgr.GetConfig(), cache.Options{
+		HTTPClient:       mgr.GetHTTPClient(),
+		Scheme:           mgr.GetScheme(),
+		Mapper:           mgr.GetRESTMapper(),
+		DefaultTransform: stripToIdentity,
+		ByObject: map[client.Object]cache.ByObject{
+			SecretMetadata(): {Label: labels.NewSelector().Add(*unlabelled)},
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create cache of foreign secrets: %w", err)
+	}
+	if err := mgr.Add(foreign); err != nil {
+		return nil, fmt.Errorf("add cache of foreign secrets: %w", err)
+	}
+	return foreign, nil
+}
+
+// SecretMetadata is an empty object that stands for the metadata of a Secret.
+func SecretMetadata() *metav1.PartialObjectMetadata {
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return m
+}
+
+// stripToIdentity keeps of a foreign Secret only what tells that it exists and
+// which version it is.
+func stripToIdentity(in any) (any, error) {
+	m, ok := in.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return in, nil
+	}
+	return &metav1.PartialObjectMetadata{
+		TypeMeta: m.TypeMeta,
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:       m.Namespace,
+			Name:            m.Name,
+			UID:             m.UID,
+			ResourceVersion: m.ResourceVersion,
+		},
+	}, nil
+}
+
+func solverSelector() labels.Selector {
+	return labels.SelectorFromSet(labels.Set{acmev1.SolverIdentificationLabelKey: "true"})
+}

@@ -1,0 +1,112 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+)
+
+// The indexes of the cache, for client.MatchingFields. There is one for every
+// look-up that is not by name: nothing may list all objects of a kind upon an
+// event.
+const (
+	// ByController finds objects by the UID of their controlling owner; on
+	// Certificates, CertificateRequests, Orders and Challenges.
+	ByController = "controller"
+	// ByIssuer finds objects by IssuerKey; on Certificates,
+	// CertificateRequests, Orders and Challenges.
+	ByIssuer = "issuer"
+	// BySecret finds what reads or writes a Secret by the Secret's name: on
+	// Certificates their secretName, on Issuers and ClusterIssuers every
+	// Secret their spec refers to.
+	BySecret = "secret"
+	// ByProcessing finds Challenges that occupy a slot, with the value "true".
+	ByProcessing = "processing"
+)
+
+// IssuerKey is the value of ByIssuer. An empty kind or group means the default
+// (contract 1.1).
+func IssuerKey(ref cmmeta.IssuerReference) string {
+	kind, group := ref.Kind, ref.Group
+	if kind == "" {
+		kind = cmv1.IssuerKind
+	}
+	if group == "" {
+		group = cmv1.GroupName
+	}
+	return group + "/" + kind + "/" + ref.Name
+}
+
+// AddIndexes registers the indexes with the manager's cache.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	indexes := []struct {
+		object client.Object
+		name   string
+		values client.IndexerFunc
+	}{
+		{&cmv1.Certificate{}, ByController, controllerUID},
+		{&cmv1.Certificate{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*cmv1.Certificate).Spec.IssuerRef })},
+		{&cmv1.Certificate{}, BySecret, func(o client.Object) []string { return []string{o.(*cmv1.Certificate).Spec.SecretName} }},
+		{&cmv1.CertificateRequest{}, ByController, controllerUID},
+		{&cmv1.CertificateRequest{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*cmv1.CertificateRequest).Spec.IssuerRef })},
+		{&acmev1.Order{}, ByController, controllerUID},
+		{&acmev1.Order{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*acmev1.Order).Spec.IssuerRef })},
+		{&acmev1.Challenge{}, ByController, controllerUID},
+		{&acmev1.Challenge{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*acmev1.Challenge).Spec.IssuerRef })},
+		{&acmev1.Challenge{}, ByProcessing, processing},
+		{&cmv1.Issuer{}, BySecret, issuerSecrets},
+		{&cmv1.ClusterIssuer{}, BySecret, issuerSecrets},
+	}
+	for _, i := range indexes {
+		if err := indexer.IndexField(ctx, i.object, i.name, i.values); err != nil {
+			return fmt.Errorf("index %T by %s: %w", i.object, i.name, err)
+		}
+	}
+	return nil
+}
+
+func controllerUID(o client.Object) []string {
+	owner := metav1.GetControllerOfNoCopy(o)
+	if owner == nil {
+		return nil
+	}
+	return []string{string(owner.UID)}
+}
+
+func issuerOf(ref func(client.Object) cmmeta.IssuerReference) client.IndexerFunc {
+	return func(o client.Object) []string { return []string{IssuerKey(ref(o))} }
+}
+
+func processing(o client.Object) []string {
+	if o.(*acmev1.Challenge).Status.Processing {
+		return []string{"true"}
+	}
+	return nil
+}
+
+// issuerSecrets names the Secrets that decide whether an issuer is ready.
+// Those of DNS-01 solvers are read when a challenge needs them.
+func issuerSecrets(o client.Object) []string {
+	issuer, ok := o.(cmv1.GenericIssuer)
+	if !ok {
+		return nil
+	}
+	spec := issuer.GetSpec()
+	var names []string
+	if spec.CA != nil {
+		names = append(names, spec.CA.SecretName)
+	}
+	if spec.ACME != nil {
+		names = append(names, spec.ACME.PrivateKey.Name)
+		if eab := spec.ACME.ExternalAccountBinding; eab != nil {
+			names = append(names, eab.Key.Name)
+		}
+	}
+	return names
+}
