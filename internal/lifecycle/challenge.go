@@ -1,0 +1,464 @@
+package lifecycle
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+)
+
+// States of a Challenge. What the CA is told stands in capitals.
+//
+//	(created with its finalizer)
+//	   | read the authorization: it may be settled already
+//	   | wait for a slot
+//	   v
+//	present: create pod, Service, Ingress, one in a pass
+//	   | all there; store presented, presentedAt, processing
+//	   v
+//	self-check <---------------------+   or: waitInsteadOfSelfCheck
+//	   | passed      | wrong, or     |
+//	   |             | unreachable   |
+//	   |             +--- pause -----+   2 s, 4 s, 8 s, 10 s ...
+//	   | ACCEPT
+//	   v
+//	the CA looks <--+
+//	   |            | read the authorization: 0.5 s, 1 s ... 10 s
+//	   +--- pending-+
+//	   |
+//	   +--> valid      the name is proved
+//	   +--> invalid    the CA saw something else, or nothing
+//	   +--> expired    the authorization is gone, or its deadline has passed
+//	   +--> errored    a request was refused for good
+//	   |
+//	   v  from each of them, and from everywhere upon deletion
+//	clean up: delete Ingress, Service, pod, one in a pass; remove the finalizer
+//
+// That the challenge was accepted is not stored. After a restart the
+// authorization is read before anything else, so that a challenge that the CA
+// is looking at is not accepted again.
+
+// SelfCheckVerdict is what a look at the challenge from inside the cluster
+// says about what the CA will see.
+type SelfCheckVerdict int
+
+const (
+	// SelfCheckPassed: the right answer came.
+	SelfCheckPassed SelfCheckVerdict = iota + 1
+	// SelfCheckWrong: an answer came, and it is not the right one.
+	SelfCheckWrong
+	// SelfCheckUnreachable: no answer came, which may be the fault of the
+	// way from here and need not concern the CA.
+	SelfCheckUnreachable
+)
+
+// SelfCheckSeen is the last self-check of a challenge.
+type SelfCheckSeen struct {
+	Verdict  SelfCheckVerdict
+	Text     string // what was seen, for people; the same for the same sight
+	At       time.Time
+	Checks   int  // self-checks made so far
+	PodReady bool // whether the pod was ready when the check began
+}
+
+// SolverObject is one of the objects that answer an HTTP-01 challenge.
+type SolverObject string
+
+// The objects, in the order in which they are created.
+const (
+	SolverPod     SolverObject = "pod"
+	SolverService SolverObject = "service"
+	SolverIngress SolverObject = "ingress"
+)
+
+// solverObjects is in the order of creation: the route comes last, so that it
+// never leads nowhere. They are deleted in the opposite order.
+var solverObjects = []SolverObject{SolverPod, SolverService, SolverIngress}
+
+// ChallengeSeen is everything that one decision about a Challenge needs.
+type ChallengeSeen struct {
+	Challenge *acmev1.Challenge
+	// IssuerTrouble says why the issuer can not be used; empty if it can.
+	IssuerTrouble string
+
+	// Present tells which of the solver's objects exist, and PodReady and
+	// PodTrouble how the pod is.
+	Present    map[SolverObject]bool
+	PodReady   bool
+	PodTrouble string
+
+	// Slot tells whether the challenge is one of those that may be under way
+	// at the same time.
+	Slot bool
+
+	// CA is the authorization as the CA last described it, if it was asked.
+	CA *AuthorizationAtCA
+	// Check is the last self-check in this process. Checking tells that one
+	// is under way.
+	Check    *SelfCheckSeen
+	Checking bool
+	// Trouble is what went wrong last, if it is not yet overcome.
+	Trouble *Trouble
+}
+
+// AuthorizationAtCA is an authorization, and the challenge in question, as the
+// CA describes them (RFC 8555, sections 7.1.4 and 7.1.5).
+type AuthorizationAtCA struct {
+	State     acmev1.State
+	Challenge acmev1.State
+	Problem   string    // why the challenge is invalid, if the CA said
+	Expires   time.Time // zero if the CA did not say
+
+	RetryAfter time.Time // zero if the CA did not say
+	At         time.Time // when the CA said so
+	Accepted   time.Time // when the challenge was accepted in this process
+	Polls      int       // answers since then
+}
+
+// Follow returns an answer of the CA with what is known from the one before.
+func (a *AuthorizationAtCA) Follow(next AuthorizationAtCA, now time.Time) *AuthorizationAtCA {
+	next.At = now
+	if a != nil && !a.Accepted.IsZero() {
+		next.Accepted, next.Polls = a.Accepted, a.Polls+1
+	}
+	return &next
+}
+
+// accepted reports whether the CA is looking at the challenge.
+func (a *AuthorizationAtCA) accepted() bool {
+	return !a.Accepted.IsZero() || a.Challenge == acmev1.Processing || a.Challenge == acmev1.Valid
+}
+
+// ChallengeAction is what to do about a Challenge.
+//
+//sumtype:decl
+type ChallengeAction interface{ isChallengeAction() }
+
+type (
+	// ChallengeNothing does nothing.
+	ChallengeNothing struct{}
+
+	// AddFinalizer makes sure that the Challenge outlives what it presents.
+	AddFinalizer struct{}
+
+	// RemoveFinalizers lets go of the Challenge: the finalizer, and the one
+	// of earlier days.
+	RemoveFinalizers struct{}
+
+	// ReadChallenge asks the CA for the authorization. Answer: CA.
+	ReadChallenge struct{ AuthorizationURL, URL string }
+
+	// CreateObject creates one of the solver's objects.
+	CreateObject struct{ Object SolverObject }
+
+	// DeleteObject deletes one of the solver's objects.
+	DeleteObject struct{ Object SolverObject }
+
+	// StartSelfCheck begins a self-check in the background. Its verdict is
+	// seen in a later pass.
+	StartSelfCheck struct{}
+
+	// AcceptChallenge tells the CA to look (RFC 8555, section 7.5.1).
+	// Answer: CA.
+	AcceptChallenge struct{ URL string }
+)
+
+func (ChallengeNothing) isChallengeAction() {}
+func (AddFinalizer) isChallengeAction()     {}
+func (RemoveFinalizers) isChallengeAction() {}
+func (ReadChallenge) isChallengeAction()    {}
+func (CreateObject) isChallengeAction()     {}
+func (DeleteObject) isChallengeAction()     {}
+func (StartSelfCheck) isChallengeAction()   {}
+func (AcceptChallenge) isChallengeAction()  {}
+
+// ChallengeDecision is what to do about a Challenge.
+type ChallengeDecision = Decision[ChallengeAction, acmev1.ChallengeStatus]
+
+// Reasons of the events of a Challenge (contract 4).
+const (
+	ChallengeEventPresented      = "Presented"
+	ChallengeEventPresentError   = "PresentError"
+	ChallengeEventDomainVerified = "DomainVerified"
+	ChallengeEventFailed         = "Failed"
+	ChallengeEventCleanUpError   = "CleanUpError"
+)
+
+// slotPause is the wait of a challenge without a slot, should nobody tell it
+// that one has become free.
+const slotPause = 30 * time.Second
+
+// challengeGuards are asked from the first to the last. The first that knows
+// what to do decides; the last always does.
+var challengeGuards = []func(*challengePass) bool{
+	(*challengePass).isDeleted,
+	(*challengePass).isOver,
+	(*challengePass).lacksFinalizer,
+	(*challengePass).isExpired,
+	(*challengePass).hasNoIssuer,
+	(*challengePass).isToWait,
+	(*challengePass).isUnknown,
+	(*challengePass).isRefused,
+	(*challengePass).isSettled,
+	(*challengePass).isUnusable,
+	(*challengePass).hasNoSlot,
+	(*challengePass).isNotPresented,
+	(*challengePass).isAccepted,
+	(*challengePass).waitsInstead,
+	(*challengePass).isChecked,
+}
+
+// NextChallenge decides what to do next about a Challenge.
+func NextChallenge(seen ChallengeSeen, now time.Time) ChallengeDecision {
+	p := &challengePass{ChallengeSeen: seen, now: now}
+	p.d = ChallengeDecision{Action: ChallengeNothing{}, Status: *seen.Challenge.Status.DeepCopy()}
+	for _, decides := range challengeGuards {
+		if decides(p) {
+			break
+		}
+	}
+	return p.d
+}
+
+// challengePass is one decision in the making.
+type challengePass struct {
+	ChallengeSeen
+	now time.Time
+	d   ChallengeDecision
+}
+
+func (p *challengePass) isDeleted() bool {
+	if p.Challenge.DeletionTimestamp == nil {
+		return false
+	}
+	p.cleanUp()
+	return true
+}
+
+func (p *challengePass) isOver() bool {
+	if !p.Challenge.Status.State.Final() {
+		return false
+	}
+	if p.Challenge.Status.Processing {
+		p.d.Status.Processing = false // by another operator, or another version
+		return true
+	}
+	p.cleanUp()
+	return true
+}
+
+// lacksFinalizer: it was removed by hand, or the Challenge was not made by us.
+func (p *challengePass) lacksFinalizer() bool {
+	if hasFinalizer(p.Challenge) {
+		return false
+	}
+	p.d.Action = AddFinalizer{}
+	return true
+}
+
+func (p *challengePass) isExpired() bool {
+	if p.CA == nil || p.CA.Expires.IsZero() || p.now.Before(p.CA.Expires) {
+		return false
+	}
+	p.finish(acmev1.Expired, "the name was not proved before the CA's deadline")
+	return true
+}
+
+func (p *challengePass) hasNoIssuer() bool {
+	if p.IssuerTrouble == "" {
+		return false
+	}
+	p.wait(p.IssuerTrouble, time.Time{}) // the issuer is watched
+	return true
+}
+
+func (p *challengePass) isToWait() bool {
+	if !p.Trouble.waiting(p.now) {
+		return false
+	}
+	reason := p.trouble(p.Trouble.message())
+	if p.Trouble.Step == StepPresent && p.Challenge.Status.Reason == "" {
+		p.event(Warning, ChallengeEventPresentError, p.trouble(p.Trouble.Fault.Message))
+	}
+	p.wait(reason, p.Trouble.next())
+	return true
+}
+
+// isUnknown: nothing is presented for an authorization that is gone or settled
+// already. What came of an accept whose answer was lost, the authorization
+// tells.
+func (p *challengePass) isUnknown() bool {
+	lost := p.Trouble != nil && p.Trouble.Step == StepAcceptChallenge && (p.CA == nil || !p.CA.At.After(p.Trouble.At))
+	if (p.CA != nil && !lost) || p.failed(StepReadAuthorization) {
+		return false
+	}
+	p.d.Action = p.read()
+	return true
+}
+
+// isRefused: a request was refused for good.
+func (p *challengePass) isRefused() bool {
+	switch {
+	case p.Trouble == nil || p.Trouble.Fault.Kind != Failed:
+		return false
+	case p.Trouble.Fault.Code == NotFound:
+		p.finish(acmev1.Expired, p.Trouble.Fault.Message)
+		return true
+	case p.Trouble.Step == StepAcceptChallenge && p.CA != nil && (p.CA.State != acmev1.Pending || p.CA.accepted()):
+		return false // the authorization says more than the refusal
+	}
+	p.finish(acmev1.Errored, p.Trouble.Fault.Message)
+	return true
+}
+
+func (p *challengePass) isSettled() bool {
+	problem := p.CA.Problem
+	if problem == "" {
+		problem = "the CA did not say why"
+	}
+	switch {
+	case p.CA.State == acmev1.Valid:
+		p.finish(acmev1.Valid, "")
+	case p.CA.State == acmev1.Expired:
+		p.finish(acmev1.Expired, "the CA's authorization has expired")
+	case p.CA.State.Final() || p.CA.Challenge == acmev1.Invalid:
+		p.finish(acmev1.Invalid, "the CA refused the proof: "+problem)
+	default:
+		return false
+	}
+	return true
+}
+
+// isUnusable: the Challenge is from another operator that can do more.
+func (p *challengePass) isUnusable() bool {
+	why := unusable(p.Challenge.Spec.Solver)
+	if why == "" {
+		return false
+	}
+	p.wait(p.trouble("the solver can not be used: "+why), p.CA.Expires)
+	return true
+}
+
+func (p *challengePass) hasNoSlot() bool {
+	if p.Slot {
+		return false
+	}
+	p.wait("", Sooner(p.now.Add(slotPause), p.CA.Expires))
+	return true
+}
+
+// isNotPresented: what is missing is created, also if somebody deleted it.
+func (p *challengePass) isNotPresented() bool {
+	for _, object := range solverObjects {
+		if !p.Present[object] {
+			p.d.Action = CreateObject{object}
+			return true
+		}
+	}
+	if p.Challenge.Status.Presented && p.Challenge.Status.PresentedAt != nil {
+		return false
+	}
+	p.d.Status.Presented = true
+	p.d.Status.PresentedAt = &metav1.Time{Time: p.now.Truncate(time.Second)}
+	p.d.Status.Processing = true
+	p.d.Status.State = acmev1.Pending
+	p.d.Status.Reason = ""
+	p.event(Normal, ChallengeEventPresented, "challenge presented by way of "+presenter(p.Challenge.Spec.Solver))
+	return true
+}
+
+// isAccepted: the CA is looking. It is asked what it saw.
+func (p *challengePass) isAccepted() bool {
+	if !p.CA.accepted() {
+		return false
+	}
+	next := pollAt(p.CA.At, p.CA.RetryAfter, p.CA.Polls)
+	if !p.now.Before(next) {
+		p.d.Action = p.read()
+		return true
+	}
+	reason := ""
+	if p.CA.Polls >= patientPolls {
+		reason = p.trouble("the CA was told to look and has not finished; asked again every minute")
+	}
+	p.wait(reason, Sooner(next, p.CA.Expires))
+	return true
+}
+
+// waitsInstead: the user said that the name can not be seen from here.
+func (p *challengePass) waitsInstead() bool {
+	instead := p.Challenge.Spec.Solver.WaitInsteadOfSelfCheck
+	if instead == nil {
+		return false
+	}
+	until := p.Challenge.Status.PresentedAt.Add(instead.Duration)
+	if p.now.Before(until) {
+		p.wait("", Sooner(until, p.CA.Expires))
+		return true
+	}
+	p.accept()
+	return true
+}
+
+func (p *challengePass) isChecked() bool {
+	switch {
+	case p.Check != nil && p.Check.Verdict == SelfCheckPassed:
+		p.accept()
+	case p.Checking:
+		p.wait(p.checkTrouble(), Sooner(p.now.Add(slotPause), p.CA.Expires)) // the verdict wakes
+	case p.Check == nil || !p.now.Before(p.nextCheck()):
+		p.wait(p.checkTrouble(), Sooner(p.now.Add(slotPause), p.CA.Expires))
+		p.d.Action = StartSelfCheck{}
+	default:
+		p.wait(p.checkTrouble(), Sooner(p.nextCheck(), p.CA.Expires))
+	}
+	return true
+}
+
+func (p *challengePass) accept() { p.d.Action = AcceptChallenge{p.Challenge.Spec.URL} }
+
+func (p *challengePass) read() ReadChallenge {
+	return ReadChallenge{AuthorizationURL: p.Challenge.Spec.AuthorizationURL, URL: p.Challenge.Spec.URL}
+}
+
+// finish stores the final state and gives the slot back.
+func (p *challengePass) finish(state acmev1.State, reason string) {
+	if reason != "" {
+		reason = p.trouble(reason)
+	}
+	p.d.Status.State = state
+	p.d.Status.Reason = reason
+	p.d.Status.Processing = false
+	if state == acmev1.Valid {
+		p.event(Normal, ChallengeEventDomainVerified, fmt.Sprintf("the CA has verified %q", p.Challenge.Spec.DNSName))
+		return
+	}
+	p.event(Warning, ChallengeEventFailed, reason)
+}
+
+func (p *challengePass) failed(step Step) bool {
+	return p.Trouble != nil && p.Trouble.Fault.Kind == Failed && p.Trouble.Step == step
+}
+
+func (p *challengePass) wait(reason string, wake time.Time) {
+	p.d.Status.Reason = reason
+	p.d.Wake = wake
+}
+
+func (p *challengePass) event(kind EventType, reason, message string) {
+	p.d.Events = append(p.d.Events, Event{Type: kind, Reason: reason, Message: message})
+}
+
+// trouble names the name: the text stands in the Certificate, too.
+func (p *challengePass) trouble(text string) string {
+	return fmt.Sprintf("%q: %s", p.Challenge.Spec.DNSName, text)
+}
+
+func presenter(solver acmev1.ACMEChallengeSolver) string {
+	if solver.HTTP01 != nil && solver.HTTP01.Ingress != nil && solver.HTTP01.Ingress.Name != "" {
+		return "the Ingress " + solver.HTTP01.Ingress.Name
+	}
+	return "an Ingress"
+}
