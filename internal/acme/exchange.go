@@ -172,7 +172,7 @@ func (c *Client) post(ctx context.Context, p post) (*answer, error) {
 	if err := checkURL(p.url); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.action.words(), err)
 	}
-	var payload []byte
+	payload := []byte{} // not nil: a POST-as-GET has the member "payload", empty (RFC 8555 6.3)
 	if p.payload != nil {
 		var err error
 		if payload, err = json.Marshal(p.payload); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // sign wraps a payload as RFC 8555 6.2 demands: flattened JSON serialisation, everything in the protected header, url equal to
 // the URL of the request. identifiedByKey puts the public key into the header (jwk, for newAccount), otherwise the account URL
-// goes there (kid). A nil payload makes a POST-as-GET (6.3), whose payload is the empty string.
+// goes there (kid).
 func (c *Client) sign(url, nonce string, payload []byte, identifiedByKey bool) (string, error) {
 	key := accountSigner{key: c.key, algorithm: c.algorithm}
 	options := &jose.SignerOptions{NonceSource: singleNonce(nonce), EmbedJWK: identifiedByKey}

@@ -17,6 +17,8 @@ const (
 	maxSummary = 800
 	// summarySubproblems is how many subproblems a summary names; an order of 100 names would drown the reason.
 	summarySubproblems = 5
+	// omitted stands for what was taken out.
+	omitted = "[...]"
 )
 
 // Summary is an error as one sentence for a condition's message: what was attempted, about which names, and what the CA said.
@@ -128,16 +130,16 @@ var scrubbers = []struct {
 	replacement string
 }{
 	// Anything in PEM, and what follows its beginning.
-	{regexp.MustCompile(`(?s)-----BEGIN .*`), "..."},
+	{regexp.MustCompile(`(?s)-----BEGIN .*`), omitted},
 	// "request id: abc", "(requestID=abc)", "Ray ID: abc"
-	{regexp.MustCompile(`(?i)\(?\b(?:request|correlation|trace|ray)[ _-]?id\b["']?\s*[:=]?\s*["']?[\w.-]+["']?\)?`), ""},
+	{regexp.MustCompile(`(?i)\s*\(?\b(?:request|correlation|trace|ray)[ _-]?id\b["']?\s*[:=]?\s*["']?[\w.-]+["']?\)?`), ""},
 	// UUIDs.
-	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "..."},
+	{regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), omitted},
 	// "retry after 2026-11-23 10:00:00 UTC", and other times of day.
 	{regexp.MustCompile(`(?i)retry after \d{4}-\d{2}-\d{2}[ T][\d:.]+(?: ?UTC|Z)?`), "retry later"},
-	{regexp.MustCompile(`\b\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: ?UTC|Z| ?[+-]\d{2}:?\d{2}(?: \w+)?)?`), "..."},
+	{regexp.MustCompile(`\b\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: ?UTC|Z| ?[+-]\d{2}:?\d{2}(?: \w+)?)?`), omitted},
 	// The path of an HTTP-01 token.
-	{regexp.MustCompile(`(/\.well-known/acme-challenge/)[\w-]+`), "$1..."},
+	{regexp.MustCompile(`(/\.well-known/acme-challenge/)[\w-]+`), "$1" + omitted},
 	// Both ends of a connection, of which the first has a port of the moment.
 	{regexp.MustCompile(`(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.%\w]+\]):\d+->`), ""},
 	// The port after an address.
@@ -158,7 +160,7 @@ func scrub(text string) string {
 		if strings.ToLower(run) == run {
 			return run
 		}
-		return "..."
+		return omitted
 	})
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
