@@ -82,6 +82,9 @@ const DefaultAlias = "certificate"
 // the CA, if any, as trusted ones under ca, ca-1 and so on. An empty alias is [DefaultAlias]. The time is
 // noted as that of creation.
 func JKS(random io.Reader, alias, password string, key crypto.Signer, chain, ca []*x509.Certificate, now time.Time) ([]byte, error) {
+	if len(chain) == 0 {
+		return nil, errors.New("create Java keystore: no certificate")
+	}
 	secret, err := jksPassword(password)
 	if err != nil {
 		return nil, fmt.Errorf("create Java keystore: %w", err)

@@ -12,9 +12,9 @@ import (
 )
 
 // RequestDiff compares what is wanted now with what a request asks for, and names the fields of the
-// Certificate that differ, such as "spec.dnsNames"; nil when there is none. Names are compared as sets and
-// the subject by its attributes in order. Usages and isCA are compared only if the request says
-// anything about them, a signature algorithm only if one is wanted.
+// Certificate that differ, such as "spec.dnsNames"; nil when there is none. Names are compared as sets; so are
+// the fields of the subject, while a literal subject must also have its order. Usages and isCA are compared
+// only if the request says anything about them, a signature algorithm only if one is wanted.
 func RequestDiff(want Request, csr *x509.CertificateRequest) []string {
 	var diff []string
 	note := func(same bool, field string) {
@@ -41,7 +41,8 @@ func RequestDiff(want Request, csr *x509.CertificateRequest) []string {
 	return diff
 }
 
-// subjectDiff names the fields of the subject that differ.
+// subjectDiff names the fields of the subject that differ. The order of attributes is the business of the
+// program that wrote them, unless the user has fixed it by a literal subject.
 func subjectDiff(want *Request, csr *x509.CertificateRequest) []string {
 	der, _, err := want.subject()
 	if err == nil && sameSubject(der, csr.RawSubject) {
@@ -66,9 +67,8 @@ func subjectDiff(want *Request, csr *x509.CertificateRequest) []string {
 	note(sameSet(a.StreetAddress, b.StreetAddress), "spec.subject.streetAddresses")
 	note(sameSet(a.PostalCode, b.PostalCode), "spec.subject.postalCodes")
 	note(a.SerialNumber == b.SerialNumber, "spec.subject.serialNumber")
-	if diff == nil {
-		// The difference is in something that has no field: another attribute, or the order.
-		diff = []string{"spec.subject"}
+	if diff == nil && (err != nil || !sameAttributes(der, csr.RawSubject)) {
+		diff = []string{"spec.subject"} // an attribute that has no field
 	}
 	return diff
 }

@@ -2,7 +2,6 @@ package pki
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
@@ -60,18 +59,24 @@ func sameSubject(a, b []byte) bool {
 // sameRDN ignores the order, since a relative distinguished name is a set, and DER sorts it by the bytes
 // that may differ.
 func sameRDN(a, b pkix.RelativeDistinguishedNameSET) bool {
-	return slices.Equal(sortedRDN(a), sortedRDN(b))
+	return slices.Equal(sortedSet(attributeTexts(a)), sortedSet(attributeTexts(b)))
 }
 
-type attributeText struct{ id, value string }
-
-func sortedRDN(rdn pkix.RelativeDistinguishedNameSET) []attributeText {
-	out := make([]attributeText, len(rdn))
-	for i, attribute := range rdn {
-		out[i] = attributeText{attribute.Type.String(), fmt.Sprint(attribute.Value)}
+// sameAttributes compares two DER subjects by what they say, whatever the order and grouping.
+func sameAttributes(a, b []byte) bool {
+	left, err := parseSubject(a)
+	if err != nil {
+		return false
 	}
-	slices.SortFunc(out, func(x, y attributeText) int {
-		return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(x.value, y.value))
+	right, err := parseSubject(b)
+	if err != nil {
+		return false
+	}
+	return sameSet(attributeTexts(slices.Concat(left...)), attributeTexts(slices.Concat(right...)))
+}
+
+func attributeTexts(rdn pkix.RelativeDistinguishedNameSET) []string {
+	return stringsOf(rdn, func(attribute pkix.AttributeTypeAndValue) string {
+		return fmt.Sprintf("%s=%v", attribute.Type, attribute.Value)
 	})
-	return out
 }
