@@ -2,44 +2,26 @@ package acme
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
+	_ "embed"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// testCertificates are a leaf issued by "Intermediate" and an intermediate issued by "Root", in PEM.
-var testCertificates = sync.OnceValue(func() [2]string {
-	key, err := GenerateAccountKey(KeyECDSAP256)
-	if err != nil {
-		panic(err)
-	}
-	make1 := func(serial int64, subject, issuer string) string {
-		template := &x509.Certificate{
-			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: subject},
-			NotBefore: testNow, NotAfter: testNow.Add(time.Hour),
-		}
-		parent := &x509.Certificate{Subject: pkix.Name{CommonName: issuer}, PublicKey: key.Public()}
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), key)
-		if err != nil {
-			panic(err)
-		}
-		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	}
-	return [2]string{make1(1, "leaf", "Intermediate"), make1(2, "Intermediate", "Root")}
-})
+// A leaf issued by "Intermediate" and an intermediate issued by "Root"; of nobody, and expired.
+var (
+	//go:embed testdata/leaf.pem
+	leafPEM string
+	//go:embed testdata/intermediate.pem
+	intermediatePEM string
+)
 
 func TestChainIsReadAndEncodedAfresh(t *testing.T) {
 	t.Parallel()
-	leaf, intermediate := testCertificates()[0], testCertificates()[1]
+	leaf, intermediate := leafPEM, intermediatePEM
 	c, s := newTestClient(t)
 	var alternates []string
 	for i := range maxAlternates + 2 {
@@ -69,7 +51,7 @@ func TestChainIsReadAndEncodedAfresh(t *testing.T) {
 
 func TestBrokenChainIsAnErrorToBeRetried(t *testing.T) {
 	t.Parallel()
-	leaf, intermediate := testCertificates()[0], testCertificates()[1]
+	leaf, intermediate := leafPEM, intermediatePEM
 	for name, body := range map[string]string{
 		"empty":                   "",
 		"a page":                  pageOfAProxy,
@@ -94,7 +76,7 @@ func TestBrokenChainIsAnErrorToBeRetried(t *testing.T) {
 
 func TestPreferredChainIsAWish(t *testing.T) {
 	t.Parallel()
-	certificates, err := ParseChain([]byte(testCertificates()[0] + testCertificates()[1]))
+	certificates, err := ParseChain([]byte(leafPEM + intermediatePEM))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +89,8 @@ func TestPreferredChainIsAWish(t *testing.T) {
 }
 
 func FuzzParseChain(f *testing.F) {
-	f.Add([]byte(testCertificates()[0] + testCertificates()[1]))
-	f.Add([]byte(testCertificates()[0][:200]))
+	f.Add([]byte(leafPEM + intermediatePEM))
+	f.Add([]byte(leafPEM[:200]))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		certificates, err := ParseChain(text)

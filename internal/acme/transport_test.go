@@ -27,7 +27,7 @@ func TestServerIsTrustedByItsBundleOrNotAtAll(t *testing.T) {
 	}{
 		"system roots": {HTTPOptions{}, "unknown authority"},
 		"bundle":       {HTTPOptions{CABundle: bundle}, ""},
-		"other bundle": {HTTPOptions{CABundle: []byte(testCertificates()[1])}, "unknown authority"},
+		"other bundle": {HTTPOptions{CABundle: []byte(intermediatePEM)}, "unknown authority"},
 		"unverified":   {HTTPOptions{SkipTLSVerify: true}, ""},
 	} {
 		client, err := NewHTTPClient(test.options)
@@ -49,7 +49,7 @@ func TestServerIsTrustedByItsBundleOrNotAtAll(t *testing.T) {
 func TestContradictoryOrEmptyTrustIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]HTTPOptions{
-		"both":         {CABundle: []byte(testCertificates()[1]), SkipTLSVerify: true},
+		"both":         {CABundle: []byte(intermediatePEM), SkipTLSVerify: true},
 		"empty bundle": {CABundle: []byte("not PEM")},
 	} {
 		if _, err := NewHTTPClient(options); err == nil {
