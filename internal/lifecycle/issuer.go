@@ -1,0 +1,166 @@
+package lifecycle
+
+import (
+	"time"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+)
+
+// An Issuer or ClusterIssuer has one state: Ready, or not and why.
+//
+//	(new, or anything that it depends on has changed) -- check --> Ready=True
+//	                                                     |   ^     Ready=False
+//	                                                     |   |
+//	                   a CA is in trouble: back-off -----+---+
+//
+// A person has to change something when a CA refuses: that is not tried again
+// by itself. What is in trouble without being due leaves a Ready issuer Ready.
+
+// IssuerSeen is everything that one decision about an issuer needs.
+type IssuerSeen struct {
+	Issuer cmv1.GenericIssuer
+	// Unserved says why there is no signer for the issuer's spec; empty if
+	// there is one.
+	Unserved string
+	// Verdict is what the signer answered in this pass; nil if it was not asked.
+	Verdict *IssuerVerdict
+	// Trouble is what went wrong at the CA last, if it is not yet overcome and
+	// nothing has changed since.
+	Trouble *IssuerTrouble
+}
+
+// IssuerVerdict is what a signer says of its issuer.
+type IssuerVerdict struct {
+	Ready           bool
+	Reason, Message string
+
+	// Fault is what went wrong at a CA. With Ready, the issuer stays as it is.
+	Fault *Fault
+	// ACME is what is known of the account by now; nil leaves it as it was.
+	ACME *acmev1.ACMEIssuerStatus
+	// Wake is when the verdict may change by itself; zero: never.
+	Wake time.Time
+}
+
+// IssuerTrouble is what went wrong at the CA of an issuer.
+type IssuerTrouble struct {
+	Trouble
+
+	Reason string // of the condition
+	Ready  bool   // the issuer stays as it is
+}
+
+// Again is the trouble after a verdict with a fault.
+func (t *IssuerTrouble) Again(verdict *IssuerVerdict, now time.Time) *IssuerTrouble {
+	var before *Trouble
+	if t != nil {
+		before = &t.Trouble
+	}
+	return &IssuerTrouble{Trouble: *before.Again(StepAccount, *verdict.Fault, now), Reason: verdict.Reason, Ready: verdict.Ready}
+}
+
+// IssuerAction is what to do about an issuer.
+//
+//sumtype:decl
+type IssuerAction interface{ isIssuerAction() }
+
+type (
+	// IssuerNothing does nothing.
+	IssuerNothing struct{}
+	// CheckIssuer asks the signer whether it can sign. Answer: Verdict, and
+	// Trouble if that has a fault.
+	CheckIssuer struct{}
+)
+
+func (IssuerNothing) isIssuerAction() {}
+func (CheckIssuer) isIssuerAction()   {}
+
+// IssuerDecision is what to do about an issuer.
+type IssuerDecision = Decision[IssuerAction, cmv1.IssuerStatus]
+
+// NextIssuer decides about an Issuer or ClusterIssuer.
+func NextIssuer(seen IssuerSeen, now time.Time) IssuerDecision {
+	p := &issuerPass{IssuerSeen: seen, now: now}
+	p.d.Action = IssuerNothing{}
+	p.d.Status = *seen.Issuer.GetStatus().DeepCopy()
+	if v := seen.Verdict; v != nil && v.ACME != nil {
+		p.d.Status.ACME = v.ACME.DeepCopy()
+	}
+	switch {
+	case seen.Issuer.GetDeletionTimestamp() != nil:
+	case seen.Unserved != "":
+		p.setReady(false, cmv1.IssuerReasonInvalidConfig, seen.Unserved)
+	case p.isToWait():
+		p.wait()
+	case seen.Verdict == nil:
+		p.d.Action = CheckIssuer{}
+	default:
+		p.setReady(seen.Verdict.Ready, seen.Verdict.Reason, seen.Verdict.Message)
+		p.d.Wake = seen.Verdict.Wake
+	}
+	return p.d
+}
+
+// IssuerReady returns the condition Ready of an issuer; nil if it has none.
+func IssuerReady(issuer cmv1.GenericIssuer) *cmv1.IssuerCondition {
+	return findIssuerReady(issuer.GetStatus().Conditions)
+}
+
+func findIssuerReady(list []cmv1.IssuerCondition) *cmv1.IssuerCondition {
+	for i := range list {
+		if list[i].Type == cmv1.IssuerConditionReady {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// issuerPass is one decision in the making.
+type issuerPass struct {
+	IssuerSeen
+
+	now time.Time
+	d   IssuerDecision
+}
+
+func (p *issuerPass) isToWait() bool {
+	return p.Trouble != nil && (p.stalled() || p.Trouble.waiting(p.now))
+}
+
+func (p *issuerPass) stalled() bool {
+	return p.Trouble.Fault.Kind == Stalled || p.Trouble.Fault.Kind == Failed
+}
+
+func (p *issuerPass) wait() {
+	message := p.Trouble.Fault.Message + "; tried again when the issuer or one of its Secrets changes"
+	if !p.stalled() {
+		message = p.Trouble.message()
+		p.d.Wake = p.Trouble.next()
+	}
+	if !p.Trouble.Ready {
+		p.setReady(false, p.Trouble.Reason, message)
+	}
+}
+
+// setReady sets the condition, and tells people if that is news.
+func (p *issuerPass) setReady(ready bool, reason, message string) {
+	c := cmv1.IssuerCondition{
+		Type:               cmv1.IssuerConditionReady,
+		Status:             cmmeta.ConditionFalse,
+		Reason:             reason,
+		Message:            message,
+		ObservedGeneration: p.Issuer.GetGeneration(),
+	}
+	event := Event{Type: Warning, Reason: cmv1.IssuerEventErrInitIssuer, Message: message}
+	if ready {
+		c.Status = cmmeta.ConditionTrue
+		event = Event{Type: Normal, Reason: reason, Message: message}
+	}
+	old := findIssuerReady(p.d.Status.Conditions)
+	if old == nil || old.Status != c.Status || old.Reason != c.Reason || old.Message != c.Message {
+		p.d.Events = append(p.d.Events, event)
+	}
+	p.d.Status.Conditions = SetIssuerCondition(p.d.Status.Conditions, c, p.now)
+}
