@@ -41,6 +41,9 @@ func decodeCertificates(pemBytes []byte, limit int) ([]*x509.Certificate, error)
 		if err != nil {
 			return nil, fmt.Errorf("decode certificates: %w", err)
 		}
+		if err := checkForeignKey(cert.PublicKey); err != nil {
+			return nil, fmt.Errorf("decode certificates: %w", err)
+		}
 		certs = append(certs, cert)
 	}
 	return certs, nil

@@ -166,6 +166,9 @@ func DecodeRequest(pemBytes []byte) (*x509.CertificateRequest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decode certificate request: %w", err)
 	}
+	if err := checkForeignKey(csr.PublicKey); err != nil {
+		return nil, fmt.Errorf("decode certificate request: %w", err)
+	}
 	if err := csr.CheckSignature(); err != nil {
 		return nil, fmt.Errorf("decode certificate request: check signature: %w", err)
 	}

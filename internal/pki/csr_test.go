@@ -3,9 +3,12 @@ package pki
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
+	"math/big"
 	"net"
 	"net/url"
 	"os"
@@ -231,6 +234,60 @@ func TestDecodeRequestRefuses(t *testing.T) {
 	if _, err := DecodeRequest(as(blockLegacyRequest, csr.Raw)); err != nil {
 		t.Errorf("the old label is refused: %v", err)
 	}
+}
+
+// unsignedRequest is a request for a public key whose private one nobody has.
+func unsignedRequest(t *testing.T, pub *rsa.PublicKey) []byte {
+	t.Helper()
+	spki, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type info struct {
+		Version      int
+		Subject, Key asn1.RawValue
+		NoAttributes asn1.RawValue
+	}
+	der, err := asn1.Marshal(struct {
+		Info      info
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}{
+		info{0, asn1.RawValue{FullBytes: []byte{0x30, 0}}, asn1.RawValue{FullBytes: spki}, asn1.RawValue{FullBytes: []byte{0xa0, 0}}},
+		pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}, Parameters: asn1.NullRawValue},
+		asn1.BitString{Bytes: make([]byte, pub.Size()), BitLength: 8 * pub.Size()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: blockRequest, Bytes: der})
+}
+
+func TestNothingIsComputedWithAnEnormousKey(t *testing.T) {
+	t.Parallel()
+	for bits, want := range map[uint]string{
+		16_384: "check signature",
+		16_385: "RSA key of 16385 bits is larger than the limit of 16384",
+		70_000: "RSA key of 70000 bits is larger than the limit of 16384",
+	} {
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		_, err := DecodeRequest(unsignedRequest(t, &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}))
+		wantError(t, err, "decode certificate request: ", want)
+	}
+
+	ca := newCA(t, "ca")
+	n := new(big.Int).Lsh(big.NewInt(1), 16_384)
+	csr, _ := newCSR(t, Request{DNSNames: []string{"a.example"}}, newECKey(t))
+	template, err := Template(csr, Profile{Duration: 1e15}, newSerial(t), start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := Sign(rand.Reader, template, ca.cert, &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}, ca.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = DecodeCertificates(EncodeCertificates(cert))
+	wantError(t, err, "decode certificates: RSA key of 16385 bits")
 }
 
 func FuzzDecodeRequest(f *testing.F) {

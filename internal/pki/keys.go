@@ -32,6 +32,7 @@ const (
 
 	minRSASize     = 2048
 	maxRSASize     = 8192
+	maxForeignRSA  = 16_384 // largest public key from outside that is computed with
 	defaultECDSA   = 256
 	errKeyNotValid = "block does not hold a valid key"
 )
@@ -218,6 +219,15 @@ func parseKey(block *pem.Block) (crypto.Signer, error) {
 		return k, nil
 	}
 	return nil, errors.New("decode private key: key is not RSA, ECDSA or Ed25519")
+}
+
+// checkForeignKey refuses public keys so large that to check one signature with them would take the better
+// part of a second, which anybody who may create a request could ask for.
+func checkForeignKey(pub crypto.PublicKey) error {
+	if key, ok := pub.(*rsa.PublicKey); ok && key.N.BitLen() > maxForeignRSA {
+		return fmt.Errorf("RSA key of %d bits is larger than the limit of %d", key.N.BitLen(), maxForeignRSA)
+	}
+	return nil
 }
 
 // specOf describes a public key in the terms of a specification.
