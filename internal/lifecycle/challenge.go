@@ -83,15 +83,16 @@ type ChallengeSeen struct {
 	// IssuerTrouble says why the issuer can not be used; empty if it can.
 	IssuerTrouble string
 
-	// Present tells which of the solver's objects exist, and PodReady and
-	// PodTrouble how the pod is.
+	// Present tells which of the solver's objects exist, and the others how
+	// the pod is. A pod that has ended does not come back.
 	Present    map[SolverObject]bool
 	PodReady   bool
+	PodEnded   bool
 	PodTrouble string
 
 	// Slot tells whether the challenge is one of those that may be under way
-	// at the same time.
-	Slot bool
+	// at the same time, if that has been asked in this pass.
+	Slot Slot
 
 	// CA is the authorization as the CA last described it, if it was asked.
 	CA *AuthorizationAtCA
@@ -102,6 +103,18 @@ type ChallengeSeen struct {
 	// Trouble is what went wrong last, if it is not yet overcome.
 	Trouble *Trouble
 }
+
+// Slot is the permission to be under way, of which there is a limited number.
+type Slot int
+
+const (
+	// SlotUnknown: it has not been asked for.
+	SlotUnknown Slot = iota
+	// SlotTaken: the challenge has one.
+	SlotTaken
+	// SlotRefused: all are taken.
+	SlotRefused
+)
 
 // AuthorizationAtCA is an authorization, and the challenge in question, as the
 // CA describes them (RFC 8555, sections 7.1.4 and 7.1.5).
@@ -150,6 +163,9 @@ type (
 	// ReadChallenge asks the CA for the authorization. Answer: CA.
 	ReadChallenge struct{ AuthorizationURL, URL string }
 
+	// TakeSlot asks for a slot. Answer: Slot.
+	TakeSlot struct{}
+
 	// CreateObject creates one of the solver's objects.
 	CreateObject struct{ Object SolverObject }
 
@@ -169,6 +185,7 @@ func (ChallengeNothing) isChallengeAction() {}
 func (AddFinalizer) isChallengeAction()     {}
 func (RemoveFinalizers) isChallengeAction() {}
 func (ReadChallenge) isChallengeAction()    {}
+func (TakeSlot) isChallengeAction()         {}
 func (CreateObject) isChallengeAction()     {}
 func (DeleteObject) isChallengeAction()     {}
 func (StartSelfCheck) isChallengeAction()   {}
@@ -319,7 +336,7 @@ func (p *challengePass) isSettled() bool {
 		problem = "the CA did not say why"
 	}
 	switch {
-	case p.CA.State == acmev1.Valid:
+	case p.CA.State == acmev1.Valid, p.CA.Challenge == acmev1.Valid:
 		p.finish(acmev1.Valid, "")
 	case p.CA.State == acmev1.Expired:
 		p.finish(acmev1.Expired, "the CA's authorization has expired")
@@ -341,16 +358,26 @@ func (p *challengePass) isUnusable() bool {
 	return true
 }
 
+// hasNoSlot: everything from here on costs the cluster and the CA something.
 func (p *challengePass) hasNoSlot() bool {
-	if p.Slot {
+	switch {
+	case p.Slot == SlotTaken || p.Challenge.Status.Processing:
 		return false
+	case p.Slot == SlotRefused:
+		p.wait("", Sooner(p.now.Add(slotPause), p.CA.Expires))
+	default:
+		p.d.Action = TakeSlot{}
 	}
-	p.wait("", Sooner(p.now.Add(slotPause), p.CA.Expires))
 	return true
 }
 
-// isNotPresented: what is missing is created, also if somebody deleted it.
+// isNotPresented: what is missing is created, also if somebody deleted it. A
+// pod that was evicted has to make room for its successor.
 func (p *challengePass) isNotPresented() bool {
+	if p.Present[SolverPod] && p.PodEnded {
+		p.d.Action = DeleteObject{SolverPod}
+		return true
+	}
 	for _, object := range solverObjects {
 		if !p.Present[object] {
 			p.d.Action = CreateObject{object}

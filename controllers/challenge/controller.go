@@ -1,0 +1,175 @@
+package challenge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/http01"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/lifecycle"
+)
+
+// Clients gives the client for an issuer's ACME account.
+type Clients interface {
+	// Client errs if the issuer has no registered account yet.
+	Client(ctx context.Context, issuer cmv1.GenericIssuer) (*acme.Client, error)
+}
+
+// Checker looks at an HTTP-01 challenge once; see http01.Checker.
+type Checker interface {
+	Check(ctx context.Context, domain, token, key string) (lifecycle.SelfCheckVerdict, string)
+}
+
+// Config is what the controller needs from outside.
+type Config struct {
+	Clients Clients
+	Checker Checker
+	Solver  http01.Options
+	// MaxConcurrent bounds the Challenges that are under way at the same
+	// time; 60 if zero (contract 2.8).
+	MaxConcurrent int
+	// Clock tells the time; time.Now if nil.
+	Clock func() time.Time
+	// Workers is the number of Challenges looked at at the same time; 5 if
+	// zero (contract 2.0).
+	Workers int
+}
+
+const (
+	defaultWorkers       = 5
+	defaultMaxConcurrent = 60
+
+	// maxAnswers bounds what one pass asks; more than a few are never needed.
+	maxAnswers = 8
+
+	// promptly is when to look again after a conflict.
+	promptly = 50 * time.Millisecond
+)
+
+// Reconciler looks after Challenges.
+type Reconciler struct {
+	client   client.Client
+	recorder events.EventRecorder
+	clients  Clients
+	solver   http01.Options
+	clock    func() time.Time
+	memory   *memory
+	slots    *slots
+	checks   *checks
+}
+
+// Setup adds the controller to the manager.
+func Setup(mgr ctrl.Manager, config Config) error {
+	wake := make(chan wakeUp, maxWakeUps)
+	r := &Reconciler{
+		client:   mgr.GetClient(),
+		recorder: mgr.GetEventRecorder("cert-manager-challenges"),
+		clients:  config.Clients,
+		solver:   config.Solver,
+		clock:    config.Clock,
+		memory:   newMemory(),
+		slots:    newSlots(orDefault(config.MaxConcurrent, defaultMaxConcurrent), wake),
+	}
+	if r.clock == nil {
+		r.clock = time.Now
+	}
+	r.checks = newChecks(config.Checker, r.clock, wake)
+	if err := mgr.Add(r.checks); err != nil {
+		return fmt.Errorf("add self-checks: %w", err)
+	}
+	if err := indexUnfinished(mgr); err != nil {
+		return err
+	}
+	err := ctrl.NewControllerManagedBy(mgr).
+		Named("challenges").
+		For(&acmev1.Challenge{}).
+		Owns(&corev1.Pod{}).
+		Owns(&corev1.Service{}).
+		Owns(&networkingv1.Ingress{}).
+		Watches(&networkingv1.Ingress{}, r.challengesOfIngress()).
+		Watches(&cmv1.Issuer{}, r.challengesOfIssuer(), builder.WithPredicates(issuerChanged)).
+		Watches(&cmv1.ClusterIssuer{}, r.challengesOfIssuer(), builder.WithPredicates(issuerChanged)).
+		WatchesRawSource(source.Channel(wake, enqueueWoken)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: orDefault(config.Workers, defaultWorkers)}).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("set up challenge controller: %w", err)
+	}
+	return nil
+}
+
+func orDefault(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
+// Reconcile looks at one Challenge and does the next thing about it.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	seen, err := r.observe(ctx, req.NamespacedName)
+	if seen == nil || err != nil {
+		return ctrl.Result{}, err
+	}
+	now := r.clock()
+	d := lifecycle.NextChallenge(seen.ChallengeSeen, now)
+	for answers := 0; ; answers++ {
+		if answers == maxAnswers {
+			return ctrl.Result{RequeueAfter: promptly}, nil
+		}
+		answered, err := r.act(ctx, seen, d.Action, now)
+		if apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: promptly}, nil
+		}
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if !answered {
+			break
+		}
+		now = r.clock()
+		d = lifecycle.NextChallenge(seen.ChallengeSeen, now)
+	}
+	return r.finish(ctx, seen.Challenge, d, now)
+}
+
+// finish stores the status if it changed, tells about it, and says when to
+// look again.
+func (r *Reconciler) finish(ctx context.Context, challenge *acmev1.Challenge, d lifecycle.ChallengeDecision, now time.Time) (ctrl.Result, error) {
+	result := ctrl.Result{}
+	if !d.Wake.IsZero() {
+		result.RequeueAfter = max(d.Wake.Sub(now), time.Millisecond)
+	}
+	if _, letGo := d.Action.(lifecycle.RemoveFinalizers); letGo {
+		kube.Record(r.recorder, challenge, d.Events)
+		return result, nil
+	}
+	if equality.Semantic.DeepEqual(challenge.Status, d.Status) {
+		return result, nil
+	}
+	changed := challenge.DeepCopy()
+	changed.Status = d.Status
+	if err := kube.UpdateStatus(ctx, r.client, changed); err != nil {
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+			return ctrl.Result{RequeueAfter: promptly}, nil
+		}
+		return ctrl.Result{}, err
+	}
+	kube.Record(r.recorder, challenge, d.Events)
+	return result, nil
+}

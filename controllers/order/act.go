@@ -1,0 +1,201 @@
+package order
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/acmeview"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/lifecycle"
+)
+
+// act does what was decided. answered is true if something was learned by it,
+// so that there is more to decide: an answer of the CA, or a fault.
+func (r *Reconciler) act(ctx context.Context, s *sight, action lifecycle.OrderAction, now time.Time) (answered bool, err error) {
+	switch a := action.(type) {
+	case lifecycle.OrderNothing:
+		return false, nil
+	case lifecycle.DeleteChallenge:
+		return false, r.deleteChallenge(ctx, a)
+	}
+	ca, err := r.clients.Client(ctx, s.issuer)
+	if err != nil {
+		return r.fault(ctx, s, lifecycle.StepAccount, err)
+	}
+	s.succeeded(lifecycle.StepAccount)
+	step := lifecycle.StepReadOrder
+	switch a := action.(type) {
+	case lifecycle.PlaceOrder:
+		step, err = lifecycle.StepPlaceOrder, r.place(ctx, s, ca, a)
+	case lifecycle.ReadOrder:
+		err = r.readOrder(ctx, s, ca, a)
+	case lifecycle.ReadAuthorization:
+		step, err = lifecycle.StepReadAuthorization, r.readAuthorization(ctx, s, ca, a)
+	case lifecycle.FinalizeOrder:
+		step, err = lifecycle.StepFinalizeOrder, r.finalize(ctx, s, ca, a)
+	case lifecycle.FetchCertificate:
+		step, err = lifecycle.StepFetchCertificate, r.fetch(ctx, s, ca, a)
+	case lifecycle.CreateChallenge:
+		return r.createChallenge(ctx, s, ca, a, now)
+	}
+	if err != nil {
+		return r.fault(ctx, s, step, err)
+	}
+	s.succeeded(step)
+	return true, nil
+}
+
+// fault remembers what went wrong, unless it is only that the operator ends.
+func (r *Reconciler) fault(ctx context.Context, s *sight, step lifecycle.Step, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, fmt.Errorf("%s: %w", step, ctx.Err())
+	}
+	now := r.clock()
+	fault := acmeview.Fault(err, now)
+	if place := s.Order.Spec.Replaces != "" && step == lifecycle.StepPlaceOrder; place && acme.IsReplacesRefused(err) {
+		fault.Code = lifecycle.AlreadyReplaced
+	}
+	if unusable := (*unusableSpecError)(nil); errors.As(err, &unusable) {
+		fault.Kind = lifecycle.Failed
+	}
+	log.FromContext(ctx).V(1).Info("step failed", "step", step, "kind", fault.Kind, "fault", fault.Message)
+	s.failed(step, fault, now)
+	return true, nil
+}
+
+// unusableSpecError is about an Order that was made by hand: no CA has to be
+// asked to know that it can not work.
+type unusableSpecError struct{ what string }
+
+func (e *unusableSpecError) Error() string { return e.what }
+
+func (r *Reconciler) place(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.PlaceOrder) error {
+	var addresses []netip.Addr
+	for _, text := range a.IPAddresses {
+		address, err := netip.ParseAddr(text)
+		if err != nil {
+			return &unusableSpecError{fmt.Sprintf("place order: %q is not an IP address", text)}
+		}
+		addresses = append(addresses, address)
+	}
+	order, err := ca.NewOrder(ctx, acme.OrderRequest{
+		Identifiers: acme.IdentifiersFor(a.DNSNames, addresses),
+		NotAfter:    a.NotAfter,
+		Profile:     a.Profile,
+		Replaces:    a.Replaces,
+	})
+	if err != nil {
+		return err
+	}
+	s.answer(acmeview.Order(order), r.clock())
+	return nil
+}
+
+func (r *Reconciler) readOrder(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.ReadOrder) error {
+	order, err := ca.GetOrder(ctx, a.URL)
+	if err != nil {
+		return err
+	}
+	s.answer(acmeview.Order(order), r.clock())
+	return nil
+}
+
+func (r *Reconciler) readAuthorization(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.ReadAuthorization) error {
+	authorization, err := ca.GetAuthorization(ctx, a.URL)
+	if err != nil {
+		return err
+	}
+	s.authorization(a.URL, acmeview.StoredAuthorization(authorization))
+	return nil
+}
+
+func (r *Reconciler) finalize(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.FinalizeOrder) error {
+	block, _ := pem.Decode(a.Request)
+	if block == nil {
+		return &unusableSpecError{"finalize order: the signing request is not PEM"}
+	}
+	order, err := ca.Finalize(ctx, a.URL, block.Bytes)
+	if err != nil {
+		return err
+	}
+	s.answer(acmeview.Order(order), r.clock())
+	return nil
+}
+
+// fetch downloads the certificate. The preferred chain is a wish: what goes
+// wrong with the alternatives is not worth waiting for.
+func (r *Reconciler) fetch(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.FetchCertificate) error {
+	chain, err := ca.Certificate(ctx, a.URL)
+	if err != nil {
+		return err
+	}
+	chains := []*acme.Chain{chain}
+	for _, url := range chain.Alternates {
+		if a.PreferredChain == "" || acme.PreferredChain(chains, a.PreferredChain).TopIssuer() == a.PreferredChain {
+			break
+		}
+		alternate, err := ca.Certificate(ctx, url)
+		if err != nil {
+			log.FromContext(ctx).V(1).Info("alternate chain not fetched", "fault", acme.Summary(err))
+			continue
+		}
+		chains = append(chains, alternate)
+	}
+	s.Chain = acme.PreferredChain(chains, a.PreferredChain).PEM
+	return nil
+}
+
+func (r *Reconciler) createChallenge(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.CreateChallenge, now time.Time) (bool, error) {
+	key, err := ca.KeyAuthorization(a.Spec.Token)
+	if err != nil {
+		return r.fault(ctx, s, lifecycle.StepAccount, err)
+	}
+	if a.Spec.Type == acmev1.ACMEChallengeTypeDNS01 {
+		key = acme.DNS01Value(key)
+	}
+	challenge := &acmev1.Challenge{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   s.Order.Namespace,
+			Name:        a.Name,
+			Labels:      maps.Clone(s.Order.Labels),
+			Annotations: maps.Clone(s.Order.Annotations),
+			Finalizers:  []string{acmev1.ACMEDomainQualifiedFinalizer},
+			OwnerReferences: []metav1.OwnerReference{
+				*metav1.NewControllerRef(s.Order, acmev1.GroupVersion.WithKind(acmev1.OrderKind)),
+			},
+		},
+		Spec: a.Spec,
+	}
+	challenge.Spec.Key = key
+	err = r.client.Create(ctx, challenge, kube.FieldOwner)
+	if fault, refused := acmeview.WriteFault("create challenge", err); refused {
+		s.failed(lifecycle.StepCreateChallenge, fault, now)
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("create challenge: %w", err)
+	}
+	s.succeeded(lifecycle.StepCreateChallenge)
+	return false, nil
+}
+
+func (r *Reconciler) deleteChallenge(ctx context.Context, a lifecycle.DeleteChallenge) error {
+	err := r.client.Delete(ctx, a.Challenge, client.Preconditions{UID: ptr.To(a.Challenge.UID)})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete challenge: %w", err)
+	}
+	return nil
+}
