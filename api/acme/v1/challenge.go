@@ -43,14 +43,20 @@ type ChallengeList struct {
 }
 
 // ChallengeSpec says what to prove, and how.
+//
+// +kubebuilder:validation:XValidation:rule=`[self.?wildcard.orValue(false)] == [oldSelf.?wildcard.orValue(false)]`,message=`wildcard cannot be changed: create another Challenge instead`,fieldPath=`.wildcard`
+// +kubebuilder:validation:XValidation:rule=`[self.issuerRef.name, self.issuerRef.?kind.orValue(""), self.issuerRef.?group.orValue("")] == [oldSelf.issuerRef.name, oldSelf.issuerRef.?kind.orValue(""), oldSelf.issuerRef.?group.orValue("")]`,message=`issuerRef cannot be changed: create another Challenge instead`,fieldPath=`.issuerRef`
 type ChallengeSpec struct {
 	// URL of the challenge at the CA.
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message=`url cannot be changed: create another Challenge instead`
 	URL string `json:"url"`
 
 	// URL of the authorization that the challenge belongs to.
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message=`authorizationURL cannot be changed: create another Challenge instead`
 	AuthorizationURL string `json:"authorizationURL"`
 
 	// The name to prove, without a leading "*.". It may be an IP address.
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message=`dnsName cannot be changed: create another Challenge instead`
 	DNSName string `json:"dnsName"`
 
 	// Whether the order asked for "*." and dnsName.
@@ -58,17 +64,21 @@ type ChallengeSpec struct {
 	Wildcard bool `json:"wildcard"`
 
 	// Type of the challenge.
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message=`type cannot be changed: create another Challenge instead`
 	Type ACMEChallengeType `json:"type"`
 
 	// Token of the challenge.
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message=`token cannot be changed: create another Challenge instead`
 	Token string `json:"token"`
 
 	// What to present. HTTP-01: the key authorization (RFC 8555, section 8.1).
 	// DNS-01: its SHA-256 digest in base64url, which is the value of the TXT
 	// record (section 8.4).
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message=`key cannot be changed: create another Challenge instead`
 	Key string `json:"key"`
 
 	// The solver that was chosen, overrides applied.
+	// +kubebuilder:validation:XValidation:rule=`[self.?selector] == [oldSelf.?selector] && [self.?http01] == [oldSelf.?http01] && [self.?dns01] == [oldSelf.?dns01] && has(self.waitInsteadOfSelfCheck) == has(oldSelf.waitInsteadOfSelfCheck) && (!has(self.waitInsteadOfSelfCheck) || duration(self.waitInsteadOfSelfCheck) == duration(oldSelf.waitInsteadOfSelfCheck))`,message=`solver cannot be changed: create another Challenge instead`
 	Solver ACMEChallengeSolver `json:"solver"`
 
 	// The issuer whose ACME account the challenge is accepted with.

@@ -8,6 +8,8 @@ import (
 
 // ACMEChallengeSolverDNS01 is how the TXT record (RFC 8555, section 8.4) gets
 // into the zone. Exactly one provider is set.
+//
+// +kubebuilder:validation:XValidation:rule=`(has(self.akamai) ? 1 : 0) + (has(self.cloudDNS) ? 1 : 0) + (has(self.cloudflare) ? 1 : 0) + (has(self.route53) ? 1 : 0) + (has(self.azureDNS) ? 1 : 0) + (has(self.digitalocean) ? 1 : 0) + (has(self.acmeDNS) ? 1 : 0) + (has(self.rfc2136) ? 1 : 0) + (has(self.webhook) ? 1 : 0) == 1`,message=`set exactly one of akamai, cloudDNS, cloudflare, route53, azureDNS, digitalocean, acmeDNS, rfc2136 and webhook`
 type ACMEChallengeSolverDNS01 struct {
 	// Whether to follow a CNAME at _acme-challenge and write the record at its
 	// target. Empty means None.
@@ -66,12 +68,16 @@ const (
 // credentials of an EdgeGrid API client.
 type ACMEIssuerDNS01ProviderAkamai struct {
 	// Host of the API client.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`akamai.serviceConsumerDomain must not be empty`
 	ServiceConsumerDomain string `json:"serviceConsumerDomain"`
 	// Client token.
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`akamai.clientTokenSecretRef must say name and key of a Secret`
 	ClientToken cmmeta.SecretKeySelector `json:"clientTokenSecretRef"`
 	// Client secret.
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`akamai.clientSecretSecretRef must say name and key of a Secret`
 	ClientSecret cmmeta.SecretKeySelector `json:"clientSecretSecretRef"`
 	// Access token.
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`akamai.accessTokenSecretRef must say name and key of a Secret`
 	AccessToken cmmeta.SecretKeySelector `json:"accessTokenSecretRef"`
 }
 
@@ -80,8 +86,10 @@ type ACMEIssuerDNS01ProviderCloudDNS struct {
 	// Key file (JSON) of a service account. Without it, the operator's own
 	// credentials are used, if the issuer may use them.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`cloudDNS.serviceAccountSecretRef must say name and key of a Secret`
 	ServiceAccount *cmmeta.SecretKeySelector `json:"serviceAccountSecretRef,omitempty"`
 	// Project that has the zone.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`cloudDNS.project must not be empty`
 	Project string `json:"project"`
 	// Name of the managed zone. Without it, the zone is looked up.
 	// +optional
@@ -90,6 +98,9 @@ type ACMEIssuerDNS01ProviderCloudDNS struct {
 
 // ACMEIssuerDNS01ProviderCloudflare is access to Cloudflare, with a token or
 // with an account's key.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.apiKeySecretRef) != has(self.apiTokenSecretRef)`,message=`set exactly one of apiTokenSecretRef and apiKeySecretRef`
+// +kubebuilder:validation:XValidation:rule=`!has(self.apiKeySecretRef) || self.?email.orValue("") != ""`,message=`email is required with apiKeySecretRef`
 type ACMEIssuerDNS01ProviderCloudflare struct {
 	// E-mail address of the account. Required with apiKeySecretRef.
 	// +optional
@@ -97,21 +108,26 @@ type ACMEIssuerDNS01ProviderCloudflare struct {
 	// Global key of the account. Excludes apiTokenSecretRef, which can do less
 	// harm when it leaks.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`cloudflare.apiKeySecretRef must say name and key of a Secret`
 	APIKey *cmmeta.SecretKeySelector `json:"apiKeySecretRef,omitempty"`
 	// Token that may edit the zone.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`cloudflare.apiTokenSecretRef must say name and key of a Secret`
 	APIToken *cmmeta.SecretKeySelector `json:"apiTokenSecretRef,omitempty"`
 }
 
 // ACMEIssuerDNS01ProviderDigitalOcean is access to DigitalOcean.
 type ACMEIssuerDNS01ProviderDigitalOcean struct {
 	// Personal access token.
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`digitalocean.tokenSecretRef must say name and key of a Secret`
 	Token cmmeta.SecretKeySelector `json:"tokenSecretRef"`
 }
 
 // ACMEIssuerDNS01ProviderRoute53 is access to Amazon Route 53: with an access
 // key, with a token of a service account, or with the operator's own
 // credentials, and then perhaps in another role.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.accessKeyIDSecretRef) || self.?accessKeyID.orValue("") == ""`,message=`accessKeyID and accessKeyIDSecretRef exclude each other: remove one`
 type ACMEIssuerDNS01ProviderRoute53 struct {
 	// Another way to authenticate than by access key.
 	// +optional
@@ -121,6 +137,7 @@ type ACMEIssuerDNS01ProviderRoute53 struct {
 	AccessKeyID string `json:"accessKeyID,omitempty"`
 	// ID of the access key, in a Secret. Excludes accessKeyID.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`route53.accessKeyIDSecretRef must say name and key of a Secret`
 	SecretAccessKeyID *cmmeta.SecretKeySelector `json:"accessKeyIDSecretRef,omitempty"`
 	// Secret of the access key.
 	// +optional
@@ -164,19 +181,25 @@ type ServiceAccountRef struct {
 // ACMEIssuerDNS01ProviderAzureDNS is access to Azure DNS: with a client
 // secret (clientID, clientSecretSecretRef and tenantID, all three), or with
 // the identity of the operator's pod.
+//
+// +kubebuilder:validation:XValidation:rule=`(self.?clientID.orValue("") != "") == has(self.clientSecretSecretRef) && (self.?tenantID.orValue("") != "") == has(self.clientSecretSecretRef)`,message=`clientID, clientSecretSecretRef and tenantID require each other: set all three or none`
+// +kubebuilder:validation:XValidation:rule=`!has(self.managedIdentity) || !has(self.clientSecretSecretRef)`,message=`managedIdentity excludes clientID, clientSecretSecretRef and tenantID`
 type ACMEIssuerDNS01ProviderAzureDNS struct {
 	// Client ID of the service principal.
 	// +optional
 	ClientID string `json:"clientID,omitempty"`
 	// Client secret of the service principal.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`azureDNS.clientSecretSecretRef must say name and key of a Secret`
 	ClientSecret *cmmeta.SecretKeySelector `json:"clientSecretSecretRef,omitempty"`
 	// Subscription that has the zone.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`azureDNS.subscriptionID must not be empty`
 	SubscriptionID string `json:"subscriptionID"`
 	// Tenant of the service principal.
 	// +optional
 	TenantID string `json:"tenantID,omitempty"`
 	// Resource group that has the zone.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`azureDNS.resourceGroupName must not be empty`
 	ResourceGroupName string `json:"resourceGroupName"`
 	// Name of the zone. Without it, the zone is looked up.
 	// +optional
@@ -193,6 +216,9 @@ type ACMEIssuerDNS01ProviderAzureDNS struct {
 }
 
 // AzureManagedIdentity picks an identity of the operator's pod.
+//
+// +kubebuilder:validation:XValidation:rule=`self.?resourceID.orValue("") == "" || (self.?clientID.orValue("") == "" && self.?tenantID.orValue("") == "")`,message=`resourceID excludes clientID and tenantID`
+// +kubebuilder:validation:XValidation:rule=`self.?tenantID.orValue("") == "" || self.?clientID.orValue("") != ""`,message=`clientID is required with tenantID`
 type AzureManagedIdentity struct {
 	// Client ID of the identity. Excludes resourceID.
 	// +optional
@@ -235,16 +261,23 @@ const (
 // acme-dns API.
 type ACMEIssuerDNS01ProviderAcmeDNS struct {
 	// URL of the server.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`acmeDNS.host must not be empty`
 	Host string `json:"host"`
 	// Accounts at the server: a JSON object from domain to account.
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`acmeDNS.accountSecretRef must say name and key of a Secret`
 	AccountSecret cmmeta.SecretKeySelector `json:"accountSecretRef"`
 }
 
 // ACMEIssuerDNS01ProviderRFC2136 is an authoritative server that takes dynamic
 // updates, signed by TSIG (RFC 8945) or not.
+//
+// +kubebuilder:validation:XValidation:rule=`self.?tsigKeyName.orValue("") == "" || (self.?tsigSecretSecretRef.?name.orValue("") != "" && self.?tsigSecretSecretRef.?key.orValue("") != "")`,message=`tsigSecretSecretRef must say name and key of a Secret when tsigKeyName is set`
+// +kubebuilder:validation:XValidation:rule=`self.?tsigKeyName.orValue("") != "" || self.?tsigSecretSecretRef.?name.orValue("") == "" || self.?tsigSecretSecretRef.?key.orValue("") == ""`,message=`tsigKeyName is required with tsigSecretSecretRef`
 type ACMEIssuerDNS01ProviderRFC2136 struct {
 	// Address of the server, with a port if it is not 53. An IPv6 address
 	// stands in brackets.
+	// +kubebuilder:validation:MaxLength=300
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[ ]*([^]:[ ]+|[[][^][]+[]])(:[^]:[ ]*)?[ ]*$')`,message=`nameserver must be a host with an optional port, an IPv6 address in brackets: ns.example.com:53, [2001:db8::1]:53`
 	Nameserver string `json:"nameserver"`
 	// TSIG key, in base64. Required with tsigKeyName.
 	// +optional
@@ -255,6 +288,8 @@ type ACMEIssuerDNS01ProviderRFC2136 struct {
 	// TSIG algorithm: HMACMD5, HMACSHA1, HMACSHA256 or HMACSHA512. Empty means
 	// HMACMD5, which is weak.
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule=`self.upperAscii() in ["", 'HMACMD5', 'HMACSHA1', 'HMACSHA256', 'HMACSHA512']`,message=`tsigAlgorithm must be HMACMD5, HMACSHA1, HMACSHA256 or HMACSHA512`
 	TSIGAlgorithm string `json:"tsigAlgorithm,omitempty"`
 	// Transport of the update. Empty means UDP.
 	// +optional
@@ -278,6 +313,7 @@ type ACMEIssuerDNS01ProviderWebhook struct {
 	// API group that the provider serves.
 	GroupName string `json:"groupName"`
 	// Name of the solver within that group.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`webhook.solverName must not be empty`
 	SolverName string `json:"solverName"`
 	// Configuration that is handed to the provider as it stands.
 	// +optional

@@ -7,6 +7,8 @@ import (
 
 // ACMEChallengeSolverHTTP01 is how the HTTP request of the CA (RFC 8555,
 // section 8.3) reaches the solver.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.ingress) != has(self.gatewayHTTPRoute)`,message=`set exactly one of ingress and gatewayHTTPRoute`
 type ACMEChallengeSolverHTTP01 struct {
 	// Through an ingress controller.
 	// +optional
@@ -19,15 +21,20 @@ type ACMEChallengeSolverHTTP01 struct {
 
 // ACMEChallengeSolverHTTP01Ingress leads the request through an ingress
 // controller. At most one of ingressClassName, class and name is set.
+//
+// +kubebuilder:validation:XValidation:rule=`(has(self.ingressClassName) ? 1 : 0) + (has(self.class) ? 1 : 0) + (self.?name.orValue("") != "" ? 1 : 0) <= 1`,message=`set at most one of ingressClassName, class and name`
 type ACMEChallengeSolverHTTP01Ingress struct {
 	// Type of the solver's Service: ClusterIP or NodePort. Empty means
 	// NodePort.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self in ["", 'ClusterIP', 'NodePort']`,message=`serviceType must be ClusterIP, NodePort or empty`
 	ServiceType corev1.ServiceType `json:"serviceType,omitempty"`
 
 	// Class of the Ingress that is made, as its field ingressClassName. Most
 	// controllers want this one.
 	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')`,message=`ingressClassName must be the name of an IngressClass; for any other string use class`
 	IngressClassName *string `json:"ingressClassName,omitempty"`
 
 	// Class of the Ingress that is made, as its annotation
@@ -55,6 +62,7 @@ type ACMEChallengeSolverHTTP01GatewayHTTPRoute struct {
 	// Type of the solver's Service: ClusterIP or NodePort. Empty means
 	// NodePort.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self in ["", 'ClusterIP', 'NodePort']`,message=`serviceType must be ClusterIP, NodePort or empty`
 	ServiceType corev1.ServiceType `json:"serviceType,omitempty"`
 
 	// Labels of the HTTPRoute.

@@ -9,6 +9,8 @@ import (
 const DefaultAccountPrivateKeySecretKey = "tls.key"
 
 // ACMEIssuer is the account at an ACME CA, and how to prove names to it.
+//
+// +kubebuilder:validation:XValidation:rule=`!self.?skipTLSVerify.orValue(false) || self.?caBundle.orValue(b"").size() == 0`,message=`caBundle and skipTLSVerify exclude each other: remove one`
 type ACMEIssuer struct {
 	// Contact address that the CA is told. A change of it updates the account.
 	// +optional
@@ -16,6 +18,7 @@ type ACMEIssuer struct {
 
 	// URL of the CA's directory (RFC 8555, section 7.1.1), for example
 	// https://acme-v02.api.letsencrypt.org/directory.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`acme.server must not be empty`
 	Server string `json:"server"`
 
 	// Common name of the issuer of the top-most certificate of the chain to
@@ -43,12 +46,14 @@ type ACMEIssuer struct {
 	// Where the account's private key is. It is made if it is absent, unless
 	// disableAccountKeyGeneration is set. The key of the Secret defaults to
 	// tls.key.
+	// +kubebuilder:validation:XValidation:rule=`self.name != ""`,message=`privateKeySecretRef.name must not be empty`
 	PrivateKey cmmeta.SecretKeySelector `json:"privateKeySecretRef"`
 
 	// Ways to prove a name. Which one is used for a name depends on the
 	// selectors; a solver without one fits every name, as the last choice.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5000
 	Solvers []ACMEChallengeSolver `json:"solvers,omitempty"`
 
 	// Do not make an account key; wait until somebody puts it into the Secret.
@@ -69,9 +74,11 @@ type ACMEIssuer struct {
 // the CA outside ACME.
 type ACMEExternalAccountBinding struct {
 	// Identifier of the key, as the CA gave it.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`externalAccountBinding.keyID must not be empty`
 	KeyID string `json:"keyID"`
 
 	// Where the MAC key is, in base64url without padding, as the CA gave it.
+	// +kubebuilder:validation:XValidation:rule=`self.name != "" && has(self.key) && self.key != ""`,message=`externalAccountBinding.keySecretRef must say name and key of a Secret`
 	Key cmmeta.SecretKeySelector `json:"keySecretRef"`
 
 	// Without effect: HS256 is always used.

@@ -23,6 +23,10 @@ const OrderKind = "Order"
 // +kubebuilder:printcolumn:name="Issuer",type="string",priority=1,JSONPath=".spec.issuerRef.name"
 // +kubebuilder:printcolumn:name="Reason",type="string",priority=1,JSONPath=".status.reason"
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
+// +kubebuilder:validation:XValidation:rule=`!has(oldSelf.status) || !has(oldSelf.status.url) || oldSelf.status.url.size() == 0 || (has(self.status) && has(self.status.url) && self.status.url == oldSelf.status.url)`,message=`url cannot be changed once it is set: create another Order instead`,fieldPath=`.status.url`
+// +kubebuilder:validation:XValidation:rule=`!has(oldSelf.status) || !has(oldSelf.status.finalizeURL) || oldSelf.status.finalizeURL.size() == 0 || (has(self.status) && has(self.status.finalizeURL) && self.status.finalizeURL == oldSelf.status.finalizeURL)`,message=`finalizeURL cannot be changed once it is set: create another Order instead`,fieldPath=`.status.finalizeURL`
+// +kubebuilder:validation:XValidation:rule=`!has(oldSelf.status) || !has(oldSelf.status.certificate) || oldSelf.status.certificate.size() == 0 || (has(self.status) && has(self.status.certificate) && self.status.certificate == oldSelf.status.certificate)`,message=`certificate cannot be changed once it is set: create another Order instead`,fieldPath=`.status.certificate`
+// +kubebuilder:validation:XValidation:rule=`!has(oldSelf.status) || !has(oldSelf.status.authorizations) || oldSelf.status.authorizations.size() == 0 || (has(self.status) && has(self.status.authorizations) && self.status.authorizations.size() == oldSelf.status.authorizations.size())`,message=`authorizations cannot be added or removed once they are set: create another Order instead`,fieldPath=`.status.authorizations`
 type Order struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
@@ -46,6 +50,7 @@ type OrderList struct {
 type OrderSpec struct {
 	// PEM-encoded certificate signing request with which the order is
 	// finalized.
+	// +kubebuilder:validation:XValidation:rule=`oldSelf.size() == 0 || self == oldSelf`,message=`request cannot be changed once it is set: create another Order instead`
 	Request []byte `json:"request"`
 
 	// The issuer whose ACME account the order is made with.
@@ -69,6 +74,7 @@ type OrderSpec struct {
 	// Wanted lifetime, for example 2160h. Sent to the CA only if the issuer
 	// has enableDurationFeature.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`duration(self) <= duration('2562047h')`,message=`must be a Go duration, for example 2160h or 1h30m`
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
 	// ACME profile to order.
@@ -94,6 +100,12 @@ type OrderStatus struct {
 	// Authorizations that the CA wants, one per name.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5000
+	// +kubebuilder:validation:XValidation:rule=`oldSelf.size() != self.size() || oldSelf.all(i, o, o.url == "" || [self[i].url] == [o.url])`,message=`url of an authorization cannot be changed once it is set: create another Order instead`
+	// +kubebuilder:validation:XValidation:rule=`oldSelf.size() != self.size() || oldSelf.all(i, o, o.?identifier.orValue("") == "" || [self[i].?identifier.orValue("")] == [o.?identifier.orValue("")])`,message=`identifier of an authorization cannot be changed once it is set: create another Order instead`
+	// +kubebuilder:validation:XValidation:rule=`oldSelf.size() != self.size() || oldSelf.all(i, o, !has(o.wildcard) || (has(self[i].wildcard) && self[i].wildcard == o.wildcard))`,message=`wildcard of an authorization cannot be changed once it is set: create another Order instead`
+	// +kubebuilder:validation:XValidation:rule=`oldSelf.size() != self.size() || oldSelf.all(i, o, o.?initialState.orValue("") == "" || [self[i].?initialState.orValue("")] == [o.?initialState.orValue("")])`,message=`initialState of an authorization cannot be changed once it is set: create another Order instead`
+	// +kubebuilder:validation:XValidation:rule=`oldSelf.size() != self.size() || oldSelf.all(i, o, !has(o.challenges) || o.challenges.size() == 0 || (has(self[i].challenges) && [self[i].challenges] == [o.challenges]))`,message=`challenges of an authorization cannot be changed once it is set: create another Order instead`
 	Authorizations []ACMEAuthorization `json:"authorizations,omitempty"`
 
 	// PEM-encoded chain of the issued certificate, the leaf first.

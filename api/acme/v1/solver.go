@@ -5,6 +5,8 @@ import (
 )
 
 // ACMEChallengeSolver is one way to prove names, and which names it is for.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.http01) != has(self.dns01)`,message=`set exactly one of http01 and dns01; for both, write two solvers`
 type ACMEChallengeSolver struct {
 	// Which names of which Certificates this solver is for. Without it: all,
 	// as the last choice.
@@ -24,6 +26,7 @@ type ACMEChallengeSolver struct {
 	// to look, for example 90s. Without it, the operator itself checks whether
 	// the key can be seen, which some networks make impossible.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`duration(self) >= duration('0s')`,message=`waitInsteadOfSelfCheck must be a Go duration that is not negative, for example 90s`
 	WaitInsteadOfSelfCheck *metav1.Duration `json:"waitInsteadOfSelfCheck,omitempty"`
 }
 

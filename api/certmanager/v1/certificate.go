@@ -24,6 +24,7 @@ const CertificateKind = "Certificate"
 // +kubebuilder:printcolumn:name="Issuer",type="string",priority=1,JSONPath=`.spec.issuerRef.name`
 // +kubebuilder:printcolumn:name="Status",type="string",priority=1,JSONPath=`.status.conditions[?(@.type == "Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule=`has(self.spec) || (oldSelf.hasValue() && !has(oldSelf.value().spec))`,message=`spec is required: say at least secretName, issuerRef and one name`,optionalOldSelf=true
 type Certificate struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -48,6 +49,14 @@ type CertificateList struct {
 
 // CertificateSpec says what the certificate is to be like, who issues it, and
 // where it is kept.
+//
+// +kubebuilder:validation:XValidation:rule=`self.?commonName.orValue("") != "" || self.?dnsNames.orValue([]).size() > 0 || self.?ipAddresses.orValue([]).size() > 0 || self.?uris.orValue([]).size() > 0 || self.?emailAddresses.orValue([]).size() > 0 || self.?otherNames.orValue([]).size() > 0 || (has(self.literalSubject) && self.literalSubject.matches('(?i)(cn|2[.]5[.]4[.]3)[ ]*='))`,message=`set at least one of dnsNames, ipAddresses, uris, emailAddresses, otherNames, commonName, or a CN in literalSubject`
+// +kubebuilder:validation:XValidation:rule=`self.?literalSubject.orValue("") == "" || self.?commonName.orValue("") == ""`,message=`literalSubject and commonName exclude each other: put the common name into literalSubject as CN=...`
+// +kubebuilder:validation:XValidation:rule=`self.?literalSubject.orValue("") == "" || !has(self.subject) || (self.subject.?organizations.orValue([]).size() == 0 && self.subject.?countries.orValue([]).size() == 0 && self.subject.?organizationalUnits.orValue([]).size() == 0 && self.subject.?localities.orValue([]).size() == 0 && self.subject.?provinces.orValue([]).size() == 0 && self.subject.?streetAddresses.orValue([]).size() == 0 && self.subject.?postalCodes.orValue([]).size() == 0 && self.subject.?serialNumber.orValue("") == "")`,message=`literalSubject and subject exclude each other: put everything into literalSubject`
+// +kubebuilder:validation:XValidation:rule=`!has(self.renewBefore) || !has(self.renewBeforePercentage)`,message=`renewBefore and renewBeforePercentage exclude each other: remove one`
+// +kubebuilder:validation:XValidation:rule=`!has(self.renewBefore) || duration(self.renewBefore) < duration(self.?duration.orValue('2160h'))`,message=`renewBefore must be less than duration, which is 2160h if it is not set`
+// +kubebuilder:validation:XValidation:rule=`!has(self.signatureAlgorithm) || self.signatureAlgorithm in {'RSA': ['SHA256WithRSA', 'SHA384WithRSA', 'SHA512WithRSA'], 'ECDSA': ['ECDSAWithSHA256', 'ECDSAWithSHA384', 'ECDSAWithSHA512'], 'Ed25519': ['PureEd25519']}[self.?privateKey.?algorithm.orValue('RSA')]`,message=`signatureAlgorithm must fit privateKey.algorithm: SHA...WithRSA for RSA (the default), ECDSAWithSHA... for ECDSA, PureEd25519 for Ed25519`
+// +kubebuilder:validation:XValidation:rule=`!has(self.nameConstraints) || self.?isCA.orValue(false)`,message=`nameConstraints are for CAs only: set isCA to true or remove nameConstraints`
 type CertificateSpec struct {
 	// Distinguished name, besides the common name. Excludes literalSubject.
 	// +optional
@@ -57,27 +66,32 @@ type CertificateSpec struct {
 	// or an attribute matters for which subject has no field. Excludes subject
 	// and commonName.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('(?i)(^|[,+;])[ ]*(cn|2[.]5[.]4[.]3)[ ]*=[ ]*[^,+;"\\\\ ]{65,}')`,message=`the CN in literalSubject must be at most 64 bytes long`
 	LiteralSubject string `json:"literalSubject,omitempty"`
 
 	// Common name, at most 64 bytes. TLS clients look at dnsNames instead.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`bytes(self).size() <= 64`,message=`commonName must be at most 64 bytes long: leave it out and use dnsNames`
 	CommonName string `json:"commonName,omitempty"`
 
 	// Wanted lifetime, for example 2160h, at least 1h. The issuer may give
 	// another. Empty means 90 days.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`duration(self) >= duration('1h')`,message=`duration must be a Go duration of at least 1h, for example 2160h`
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
 	// How long before its expiry the certificate is renewed, for example 360h,
 	// at least 5m and less than duration. Empty means after two thirds of its
 	// lifetime. Excludes renewBeforePercentage.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`duration(self) >= duration('5m')`,message=`renewBefore must be a Go duration of at least 5m, for example 360h`
 	RenewBefore *metav1.Duration `json:"renewBefore,omitempty"`
 
 	// How much of its lifetime, in percent, is left when the certificate is
 	// renewed: 25 renews after three quarters of it. From 1 to 99. Excludes
 	// renewBefore.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self >= 1 && self <= 99`,message=`renewBeforePercentage must be from 1 to 99`
 	RenewBeforePercentage *int32 `json:"renewBeforePercentage,omitempty"`
 
 	// When renewal is allowed.
@@ -92,6 +106,9 @@ type CertificateSpec struct {
 	// IP addresses.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10000
+	// +kubebuilder:validation:items:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule=`self.all(a, isIP(a) || a.matches('(?i)^[0:]+:ffff:[0-9a-f:.]+$'))`,message=`ipAddresses must be IP addresses, without a port or prefix length`
 	IPAddresses []string `json:"ipAddresses,omitempty"`
 
 	// URIs, for example SPIFFE IDs.
@@ -102,15 +119,20 @@ type CertificateSpec struct {
 	// Names of other kinds.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10000
 	OtherNames []OtherName `json:"otherNames,omitempty"`
 
 	// E-mail addresses, without a display name.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10000
+	// +kubebuilder:validation:items:MaxLength=320
+	// +kubebuilder:validation:XValidation:rule=`self.all(a, a.matches('^[^<>@ ]+@[^<>@ ]+$'))`,message=`emailAddresses must be bare addresses such as jane@example.com, without a display name`
 	EmailAddresses []string `json:"emailAddresses,omitempty"`
 
 	// Name of the Secret, in the same namespace, that holds key and
 	// certificate. No two Certificates may share one.
+	// +kubebuilder:validation:XValidation:rule=`self.size() <= 253 && self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')`,message=`secretName must be a valid name of a Secret: lower case letters, digits, '-' and '.', at most 253 characters`
 	SecretName string `json:"secretName"`
 
 	// Labels and annotations to put on the Secret and to keep there.
@@ -122,6 +144,8 @@ type CertificateSpec struct {
 	Keystores *CertificateKeystores `json:"keystores,omitempty"`
 
 	// Who issues the certificate. An Issuer is in the same namespace.
+	// +kubebuilder:validation:XValidation:rule=`self.name != ""`,message=`issuerRef.name must not be empty`
+	// +kubebuilder:validation:XValidation:rule=`!(self.?group.orValue("") in ["", 'cert-manager.io']) || self.?kind.orValue("") in ["", 'Issuer', 'ClusterIssuer']`,message=`issuerRef.kind must be Issuer or ClusterIssuer, or issuerRef.group must name the API group of the external issuer`
 	IssuerRef cmmeta.IssuerReference `json:"issuerRef"`
 
 	// Ask for the certificate of a CA. Adds the usage "cert sign".
@@ -151,11 +175,13 @@ type CertificateSpec struct {
 
 	// How many CertificateRequests to keep, at least 1. Empty means 1.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self >= 1`,message=`revisionHistoryLimit must be at least 1`
 	RevisionHistoryLimit *int32 `json:"revisionHistoryLimit,omitempty"`
 
 	// Further forms of key and certificate to put into the Secret.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:XValidation:rule=`self.size() < 2 || (self.size() == 2 && self[0].type != self[1].type)`,message=`additionalOutputFormats must name each type only once`
 	AdditionalOutputFormats []CertificateAdditionalOutputFormat `json:"additionalOutputFormats,omitempty"`
 
 	// Which names the certificate, being that of a CA, may issue for (RFC 5280,
@@ -165,10 +191,14 @@ type CertificateSpec struct {
 }
 
 // OtherName is a name of a kind that its OID says (RFC 5280, section 4.2.1.6).
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.oid) && self.oid.matches('^[0-2]([.][0-9]+)+$')`,message=`oid must be an object identifier in dotted form, for example 1.3.6.1.4.1.311.20.2.3`
+// +kubebuilder:validation:XValidation:rule=`self.?utf8Value.orValue("") != ""`,message=`utf8Value must not be empty`
 type OtherName struct {
 	// Object identifier, for example 1.3.6.1.4.1.311.20.2.3 for a user
 	// principal name.
 	// +optional
+	// +kubebuilder:validation:MaxLength=400
 	OID string `json:"oid,omitempty"`
 
 	// The name, which is encoded as a UTF8String.
@@ -212,6 +242,9 @@ type X509Subject struct {
 }
 
 // CertificateRenewal says when renewal is allowed.
+//
+// +kubebuilder:validation:XValidation:rule=`self.?windows.orValue([]).size() == 0 || has(self.policy)`,message=`renewal.policy must be set to RenewBefore when windows are set`
+// +kubebuilder:validation:XValidation:rule=`self.?windows.orValue([]).size() == 0 || self.?policy.orValue("") != 'Disabled'`,message=`renewal.windows must be empty when renewal.policy is Disabled`
 type CertificateRenewal struct {
 	// RenewBefore, which is the default, renews some time before expiry.
 	// Disabled never renews because of time. Required with windows.
@@ -222,6 +255,7 @@ type CertificateRenewal struct {
 	// waits for the next.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
 	Windows []CertificateRenewalWindows `json:"windows,omitempty"`
 }
 
@@ -247,11 +281,15 @@ type CertificateRenewalWindows struct {
 	// +required
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule=`duration(self) <= duration('2562047h')`,message=`must be a Go duration, for example 2160h or 1h30m`
 	WindowDuration *metav1.Duration `json:"windowDuration,omitempty"`
 
 	// When the window opens: minute, hour, day of month, month, day of week.
 	// +required
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^((CRON_)?TZ=[^ ]+ )?[ ]*(@[^ ].*|[^ ]+([ ]+[^ ]+){4})[ ]*$')`,message=`cron must have five fields: minute, hour, day of month, month, day of week`
 	Cron string `json:"cron,omitempty"`
 }
 
@@ -260,6 +298,7 @@ type CertificateSecretTemplate struct {
 	// Annotations to put on the Secret. None under cert-manager.io/, except
 	// cert-manager.io/allow-direct-injection.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self.all(k, !k.startsWith('cert-manager.io/') || k == 'cert-manager.io/allow-direct-injection')`,message=`secretTemplate.annotations must not have keys under cert-manager.io/, except cert-manager.io/allow-direct-injection`
 	Annotations map[string]string `json:"annotations,omitempty"`
 
 	// Labels to put on the Secret.
@@ -269,6 +308,8 @@ type CertificateSecretTemplate struct {
 
 // NameConstraints says which names a CA may issue for. At least one of
 // permitted and excluded is set.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.permitted) || has(self.excluded)`,message=`nameConstraints must have permitted or excluded`
 type NameConstraints struct {
 	// Whether a client that does not know name constraints has to refuse the
 	// CA.

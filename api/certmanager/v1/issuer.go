@@ -39,6 +39,8 @@ type IssuerList struct {
 }
 
 // IssuerSpec says how certificates are signed.
+//
+// +kubebuilder:validation:XValidation:rule=`(has(self.acme) ? 1 : 0) + (has(self.ca) ? 1 : 0) + (has(self.vault) ? 1 : 0) + (has(self.selfSigned) ? 1 : 0) + (has(self.venafi) ? 1 : 0) == 1`,message=`set exactly one of acme, ca, vault, selfSigned and venafi`
 type IssuerSpec struct {
 	IssuerConfig `json:",inline"`
 }
@@ -72,6 +74,7 @@ type SelfSignedIssuer struct {
 	// 4.2.1.13).
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:XValidation:rule=`self.all(u, u != "")`,message=`crlDistributionPoints must not hold an empty string`
 	CRLDistributionPoints []string `json:"crlDistributionPoints,omitempty"`
 }
 
@@ -79,24 +82,28 @@ type SelfSignedIssuer struct {
 type CAIssuer struct {
 	// Name of the Secret with the CA's tls.key and tls.crt. A root may be in
 	// ca.crt besides.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`ca.secretName must not be empty`
 	SecretName string `json:"secretName"`
 
 	// URLs of the revocation list, to put into certificates (RFC 5280, section
 	// 4.2.1.13).
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:XValidation:rule=`self.all(u, u != "")`,message=`crlDistributionPoints must not hold an empty string`
 	CRLDistributionPoints []string `json:"crlDistributionPoints,omitempty"`
 
 	// URLs of OCSP responders, to put into certificates (RFC 5280, section
 	// 4.2.2.1).
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:XValidation:rule=`self.all(u, u != "")`,message=`ocspServers must not hold an empty string`
 	OCSPServers []string `json:"ocspServers,omitempty"`
 
 	// URLs of the CA's certificate, to put into certificates (RFC 5280, section
 	// 4.2.2.1).
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:XValidation:rule=`self.all(u, u != "")`,message=`issuingCertificateURLs must not hold an empty string`
 	IssuingCertificateURLs []string `json:"issuingCertificateURLs,omitempty"`
 }
 

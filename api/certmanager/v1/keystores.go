@@ -37,6 +37,9 @@ type CertificateKeystores struct {
 
 // JKSKeystore puts keystore.jks, and truststore.jks if the CA is known, into
 // the Secret. Exactly one of passwordSecretRef and password is set.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.password) != (self.?passwordSecretRef.?name.orValue("") != "")`,message=`set exactly one of passwordSecretRef and password`
+// +kubebuilder:validation:XValidation:rule=`!has(self.password) || self.password != ""`,message=`password must not be empty`
 type JKSKeystore struct {
 	// Whether to make the keystore.
 	Create bool `json:"create"`
@@ -56,6 +59,9 @@ type JKSKeystore struct {
 
 // PKCS12Keystore puts keystore.p12, and truststore.p12 if the CA is known,
 // into the Secret. Exactly one of passwordSecretRef and password is set.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.password) != (self.?passwordSecretRef.?name.orValue("") != "")`,message=`set exactly one of passwordSecretRef and password`
+// +kubebuilder:validation:XValidation:rule=`!has(self.password) || self.password != ""`,message=`password must not be empty`
 type PKCS12Keystore struct {
 	// Whether to make the keystore.
 	Create bool `json:"create"`

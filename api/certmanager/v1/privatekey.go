@@ -2,6 +2,9 @@ package v1
 
 // CertificatePrivateKey says what the private key of a Certificate is to be
 // like.
+//
+// +kubebuilder:validation:XValidation:rule=`self.?algorithm.orValue('RSA') != 'RSA' || self.?size.orValue(0) == 0 || (self.size >= 2048 && self.size <= 8192)`,message=`privateKey.size must be from 2048 to 8192 for RSA, which is the default algorithm`
+// +kubebuilder:validation:XValidation:rule=`self.?algorithm.orValue('RSA') != 'ECDSA' || self.?size.orValue(0) in [0, 256, 384, 521]`,message=`privateKey.size must be 256, 384 or 521 for ECDSA`
 type CertificatePrivateKey struct {
 	// Whether every certificate gets a new key (Always) or the Secret's key is
 	// kept (Never). Empty means Always.

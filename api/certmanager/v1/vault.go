@@ -5,11 +5,15 @@ import (
 )
 
 // VaultIssuer signs by the PKI secrets engine of a Vault server.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleSecretRef) || self.?caBundle.orValue(b"").size() == 0`,message=`caBundle and caBundleSecretRef exclude each other: remove one`
+// +kubebuilder:validation:XValidation:rule=`has(self.clientCertSecretRef) == has(self.clientKeySecretRef)`,message=`clientCertSecretRef and clientKeySecretRef require each other: set both or none`
 type VaultIssuer struct {
 	// How the operator authenticates. Exactly one way is set.
 	Auth VaultAuth `json:"auth"`
 
 	// URL of the server, for example https://vault.example.com:8200.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`vault.server must not be empty`
 	Server string `json:"server"`
 
 	// Name that the server's certificate must have, if not the host of the URL.
@@ -17,6 +21,8 @@ type VaultIssuer struct {
 	ServerName string `json:"serverName,omitempty"`
 
 	// Path of the engine's sign endpoint, for example pki/sign/my-role.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`vault.path must not be empty`
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('(^|/)[.][.](/|$)')`,message=`vault.path must not have a segment '..'`
 	Path string `json:"path"`
 
 	// Vault namespace, an Enterprise feature.
@@ -44,6 +50,8 @@ type VaultIssuer struct {
 }
 
 // VaultAuth is how the operator authenticates to Vault.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.tokenSecretRef) || has(self.appRole) || has(self.clientCertificate) || has(self.kubernetes) || has(self.aws)`,message=`set one of tokenSecretRef, appRole, clientCertificate, kubernetes and aws`
 type VaultAuth struct {
 	// With a token. Its key defaults to token.
 	// +optional
@@ -69,12 +77,15 @@ type VaultAuth struct {
 // VaultAppRole is Vault's AppRole auth method.
 type VaultAppRole struct {
 	// Where the method is mounted, for example approle.
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('(^|/)[.][.](/|$)')`,message=`appRole.path must not have a segment '..'`
 	Path string `json:"path"`
 
 	// Role ID.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`appRole.roleId must not be empty`
 	RoleId string `json:"roleId"` //nolint:revive // the name that users of the API know
 
 	// Secret ID.
+	// +kubebuilder:validation:XValidation:rule=`self.name != ""`,message=`appRole.secretRef.name must not be empty`
 	SecretRef cmmeta.SecretKeySelector `json:"secretRef"`
 }
 
@@ -82,6 +93,7 @@ type VaultAppRole struct {
 type VaultClientCertificateAuth struct {
 	// Where the method is mounted. Empty means /v1/auth/cert.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('(^|/)[.][.](/|$)')`,message=`mountPath must not have a segment '..'`
 	Path string `json:"mountPath,omitempty"`
 
 	// Name of the Secret with tls.crt and tls.key. Empty means the certificate
@@ -96,9 +108,13 @@ type VaultClientCertificateAuth struct {
 
 // VaultKubernetesAuth is Vault's Kubernetes auth method. Exactly one of
 // secretRef and serviceAccountRef is set.
+//
+// +kubebuilder:validation:XValidation:rule=`has(self.serviceAccountRef) != (self.?secretRef.?name.orValue("") != "")`,message=`set exactly one of secretRef and serviceAccountRef`
+// +kubebuilder:validation:XValidation:rule=`self.role != ""`,message=`kubernetes.role must not be empty`
 type VaultKubernetesAuth struct {
 	// Where the method is mounted. Empty means /v1/auth/kubernetes.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('(^|/)[.][.](/|$)')`,message=`mountPath must not have a segment '..'`
 	Path string `json:"mountPath,omitempty"`
 
 	// A token of a service account. Its key defaults to token.
@@ -114,6 +130,8 @@ type VaultKubernetesAuth struct {
 }
 
 // ServiceAccountRef names a service account for which tokens are requested.
+//
+// +kubebuilder:validation:XValidation:rule=`self.name != ""`,message=`serviceAccountRef.name must not be empty`
 type ServiceAccountRef struct {
 	// Name of the service account.
 	Name string `json:"name"`
@@ -125,9 +143,12 @@ type ServiceAccountRef struct {
 }
 
 // VaultAWSAuth is Vault's AWS auth method, of type IAM.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.serviceAccountRef) || self.?iamRoleArn.orValue("") != ""`,message=`iamRoleArn is required with serviceAccountRef`
 type VaultAWSAuth struct {
 	// Where the method is mounted. Empty means /v1/auth/aws.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('(^|/)[.][.](/|$)')`,message=`mountPath must not have a segment '..'`
 	MountPath string `json:"mountPath,omitempty"`
 
 	// Vault role.

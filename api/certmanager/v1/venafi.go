@@ -6,8 +6,11 @@ import (
 
 // VenafiIssuer signs by a Venafi server. Exactly one of tpp, cloud and ngts is
 // set.
+//
+// +kubebuilder:validation:XValidation:rule=`(has(self.tpp) ? 1 : 0) + (has(self.cloud) ? 1 : 0) + (has(self.ngts) ? 1 : 0) == 1`,message=`set exactly one of tpp, cloud and ngts`
 type VenafiIssuer struct {
 	// The zone (policy folder, or application and template) to request in.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`venafi.zone must not be empty`
 	Zone string `json:"zone"`
 
 	// A Trust Protection Platform server.
@@ -24,8 +27,11 @@ type VenafiIssuer struct {
 }
 
 // VenafiTPP is a Trust Protection Platform server.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleSecretRef) || self.?caBundle.orValue(b"").size() == 0`,message=`caBundle and caBundleSecretRef exclude each other: remove one`
 type VenafiTPP struct {
 	// URL of the API, for example https://tpp.example.com/vedsdk.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`tpp.url must not be empty`
 	URL string `json:"url"`
 
 	// Secret with access-token, or with username and password.
@@ -62,8 +68,10 @@ type VenafiNGTS struct {
 	TokenEndpoint string `json:"tokenEndpoint,omitempty"`
 
 	// ID of the tenant service group.
+	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`ngts.tsgID must not be empty`
 	TSGID string `json:"tsgID"`
 
 	// Secret with the OAuth client's credentials.
+	// +kubebuilder:validation:XValidation:rule=`self.name != ""`,message=`ngts.credentialsRef.name must not be empty`
 	CredentialsRef cmmeta.LocalObjectReference `json:"credentialsRef"`
 }
