@@ -1,0 +1,187 @@
+// Package testca runs Pebble, a small ACME server, inside a test's process: behind a fault proxy, and with the DNS and web servers
+// that its validation asks.
+package testca
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/letsencrypt/challtestsrv"
+	"github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/db"
+	"github.com/letsencrypt/pebble/v2/va"
+	"github.com/letsencrypt/pebble/v2/wfe"
+
+	"github.com/certwright/certwright/test/acme/faultproxy"
+)
+
+// Paths of Pebble's resources, for the rules of the fault proxy. Except for the first three, something follows them.
+const (
+	PathNonce      = "/nonce-plz"
+	PathNewAccount = "/sign-me-up"
+	PathNewOrder   = "/order-plz"
+	PathDirectory  = "/dir"
+	PathAccount    = "/my-account/"
+	PathOrder      = "/my-order/"
+	PathFinalize   = "/finalize-order/"
+	PathAuthz      = "/authZ/"
+	PathChallenge  = "/chalZ/"
+	PathCert       = "/certZ/"
+)
+
+// Profiles that each CA offers, by the life of their certificates in seconds.
+var profiles = map[string]uint64{"classic": 90 * 24 * 3600, "shortlived": 160 * 3600}
+
+// Options tells how the CA is to be.
+type Options struct {
+	// ExternalAccounts are MAC keys in base64url by their identifiers. If there are any, an account needs one.
+	ExternalAccounts map[string]string
+	// Blocked are domains the CA refuses.
+	Blocked []string
+}
+
+// CA is a running server.
+type CA struct {
+	// URL is the server's base, DirectoryURL that of its directory. Both are https.
+	URL, DirectoryURL string
+	// HTTPClient trusts the server.
+	HTTPClient *http.Client
+	// Faults makes the server misbehave.
+	Faults *faultproxy.Proxy
+	// Challenges answers the validations: AddHTTPOneChallenge, AddDNSTXTRecord and so on. It is shared by all the CAs of a
+	// process, so use names and tokens of your own. Every name resolves to 127.0.0.1.
+	Challenges *challtestsrv.ChallSrv
+	// Roots are the CA's roots: of the default chain, then of the alternate one.
+	Roots []*x509.Certificate
+}
+
+// setEnvironment makes validations and refusals happen at once and by rule. Pebble reads this when it is made.
+var setEnvironment = sync.OnceValue(func() error {
+	for name, value := range map[string]string{
+		"PEBBLE_VA_NOSLEEP":      "1", // else a validation starts after up to 5 s
+		"PEBBLE_WFE_NONCEREJECT": "0", // the fault proxy does this
+		"PEBBLE_AUTHZREUSE":      "0", // else some orders come with valid authorizations
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+})
+
+// Start runs a CA until the test ends.
+func Start(t testing.TB, options Options) *CA {
+	t.Helper()
+	if err := setEnvironment(); err != nil {
+		t.Fatal(err)
+	}
+	answers, err := startChallengeServers()
+	if err != nil {
+		t.Fatalf("start challenge servers: %v", err)
+	}
+	quiet := log.New(io.Discard, "", 0)
+	store := db.NewMemoryStore()
+	for id, key := range options.ExternalAccounts {
+		if err := store.AddExternalAccountKeyByID(id, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, domain := range options.Blocked {
+		if err := store.AddBlockedDomain(domain); err != nil {
+			t.Fatal(err)
+		}
+	}
+	offered := map[string]ca.Profile{}
+	for name, seconds := range profiles {
+		offered[name] = ca.Profile{Description: "https://ca.example/profiles/" + name, ValidityPeriod: seconds}
+	}
+	authority := ca.New(quiet, store, "", "ecdsa", 1, 2, offered)
+	validator := va.New(quiet, answers.httpPort, answers.httpPort, true, answers.dns, store)
+	frontEnd := wfe.New(quiet, store, validator, authority, []string{"ca.example"}, true, len(options.ExternalAccounts) > 0, 3, 3)
+
+	proxy := faultproxy.New(frontEnd.Handler())
+	server := httptest.NewUnstartedServer(proxy)
+	server.Config.ErrorLog = quiet // connections that the proxy breaks
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	running := &CA{
+		URL: server.URL, DirectoryURL: server.URL + PathDirectory, HTTPClient: server.Client(), Faults: proxy, Challenges: answers.server,
+	}
+	for i := range authority.GetNumberOfRootCerts() {
+		root, err := x509.ParseCertificate(authority.GetRootCert(i).DER)
+		if err != nil {
+			t.Fatal(err)
+		}
+		running.Roots = append(running.Roots, root)
+	}
+	return running
+}
+
+// challengeServers are what validations ask. They live as long as the process.
+type challengeServers struct {
+	server   *challtestsrv.ChallSrv
+	dns      string // host and port
+	httpPort int
+}
+
+var startChallengeServers = sync.OnceValues(func() (*challengeServers, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	server, err := challtestsrv.New(challtestsrv.Config{Log: log.New(io.Discard, "", 0), DNSAddrs: []string{address}})
+	if err != nil {
+		return nil, err
+	}
+	server.SetDefaultDNSIPv6("")
+	server.Run()
+	if err := reachable(address); err != nil {
+		return nil, err
+	}
+	web := httptest.NewServer(server)
+	_, port, err := net.SplitHostPort(web.Listener.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(port)
+	return &challengeServers{server: server, dns: address, httpPort: number}, err
+})
+
+// freeAddress finds a port that nobody listens on. The DNS server opens its socket itself.
+func freeAddress() (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// reachable waits until something accepts connections.
+func reachable(address string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			return connection.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("reach %s: %w", address, err)
+		case <-again.C:
+		}
+	}
+}
