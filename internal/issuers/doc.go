@@ -1,0 +1,13 @@
+// Package issuers has the signers: how each kind of issuer makes a certificate
+// out of a CertificateRequest, and how it is known that it can.
+//
+//	selfsigned.go   with the key of the certificate itself
+//	ca.go           with the key of a CA in a Secret; keypair.go reads it
+//	acme.go         by an Order, which the order controller brings to an end
+//	accounts.go     the ACME account of an issuer: its key and its client;
+//	                registration.go makes the CA know it
+//
+// A signer answers with a lifecycle.Outcome. What it returns as an error is of
+// the API server or the machine, and is tried again; whatever a person can read
+// and mend is an Outcome.
+package issuers
