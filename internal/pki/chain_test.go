@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
-	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -111,7 +111,12 @@ func TestBuildBundleFromAnyOrder(t *testing.T) {
 		{"CAs only", []*x509.Certificate{upper.cert, root.cert}, []string{"upper"}, root.cert},
 		{"two CAs of one name", []*x509.Certificate{renewed.leaf(t, "leaf").cert, renewed.cert, root.cert}, []string{"leaf", "root"}, root.cert},
 	} {
-		for range 6 {
+		for turn := range 2 * len(test.certs) {
+			// Every rotation, forwards and then backwards.
+			if turn == len(test.certs) {
+				slices.Reverse(test.certs)
+			}
+			test.certs = append(test.certs[1:], test.certs[0])
 			bundle, err := BuildBundle(test.certs)
 			if err != nil {
 				t.Fatalf("%s: %v", test.name, err)
@@ -122,7 +127,6 @@ func TestBuildBundleFromAnyOrder(t *testing.T) {
 			if !bundle.CA.Equal(test.ca) {
 				t.Errorf("%s: CA is %s", test.name, subjects([]*x509.Certificate{bundle.CA}))
 			}
-			rand.Shuffle(len(test.certs), func(i, j int) { test.certs[i], test.certs[j] = test.certs[j], test.certs[i] })
 		}
 	}
 }
@@ -149,6 +153,36 @@ func TestBuildBundleRefusesWhatIsNotOneChain(t *testing.T) {
 	wantError(t, err, "build chain: no certificate")
 	_, err = BuildBundle(make([]*x509.Certificate, MaxBundleCertificates+1))
 	wantError(t, err, "build chain: 1001 certificates are more than 1000")
+}
+
+// Old private roots are signed with SHA-1, which Go no longer verifies.
+func TestARootSignedWithSHA1IsStillARoot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	run(t, "openssl", nil, "req", "-x509", "-sha1", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=old", "-keyout", dir+"/key.pem", "-out", dir+"/cert.pem")
+	read := func(name string) []byte {
+		data, err := os.ReadFile(dir + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	key, err := DecodeKey(read("/key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	certs, err := DecodeCertificates(read("/cert.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := authority{certs[0], key}
+	bundle, err := BuildBundle([]*x509.Certificate{root.leaf(t, "leaf").cert, root.cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"leaf"}, subjects(bundle.Chain)); diff != "" || !bundle.CA.Equal(root.cert) {
+		t.Error("the root is not left out of the chain ", diff)
+	}
 }
 
 func TestBuildBundleBoundsItsWorkOnNamesakes(t *testing.T) {

@@ -301,8 +301,13 @@ func FuzzDecodeRequest(f *testing.F) {
 		f.Add(encoded[:len(encoded)-9])
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
-		if _, err := DecodeRequest(input); err != nil {
+		csr, err := DecodeRequest(input)
+		if err != nil {
 			return
+		}
+		encoded := pem.EncodeToMemory(&pem.Block{Type: blockRequest, Bytes: csr.Raw})
+		if _, err := DecodeRequest(encoded); err != nil {
+			t.Fatalf("a request that was read cannot be read again: %v", err)
 		}
 	})
 }

@@ -30,11 +30,10 @@ const (
 	// PKCS8 is PKCS#8 (RFC 5208) for every algorithm.
 	PKCS8 Encoding = "PKCS8"
 
-	minRSASize     = 2048
-	maxRSASize     = 8192
-	maxForeignRSA  = 16_384 // largest public key from outside that is computed with
-	defaultECDSA   = 256
-	errKeyNotValid = "block does not hold a valid key"
+	minRSASize    = 2048
+	maxRSASize    = 8192
+	maxForeignRSA = 16_384 // largest public key from outside that is computed with
+	defaultECDSA  = 256
 )
 
 // KeySpec says which key is wanted. The zero value is RSA with 2048 bits.
@@ -208,7 +207,7 @@ func parseKey(block *pem.Block) (crypto.Signer, error) {
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("decode private key: %s %s", block.Type, errKeyNotValid)
+		return nil, fmt.Errorf("decode private key: %s block does not hold a valid key", block.Type)
 	}
 	switch k := key.(type) {
 	case *rsa.PrivateKey:

@@ -31,8 +31,11 @@ var subjectKeys = map[string]asn1.ObjectIdentifier{
 // ParseLiteralSubject turns a distinguished name in the string form of RFC 4514 into DER. The string has the
 // most specific name first, the DER has it last. "+" joins attributes into one multi-valued relative name.
 // Attribute names are the ten of [subjectKeys], in either case, or dotted object identifiers; other names
-// are errors. Beyond the RFC, unescaped spaces around names and values are ignored, and a semicolon
-// separates like a comma (RFC 2253 section 4). The empty string is the empty name.
+// are errors. The empty string is the empty name.
+//
+// It takes some strings that the RFC does not, because installations exist that use them: unescaped spaces
+// around names and values are ignored, a semicolon separates like a comma (RFC 2253 section 4), unescaped
+// quotes and angle brackets stand for themselves, and an octet string in hexadecimal is the text it holds.
 func ParseLiteralSubject(s string) (rawRDNSequence []byte, err error) {
 	rdns := pkix.RDNSequence{}
 	p := literalParser{rest: s}
@@ -119,8 +122,8 @@ loop:
 		switch c := p.rest[i]; c {
 		case ',', ';', '+':
 			break loop
-		case '"', '<', '>', 0:
-			return "", fmt.Errorf("character %q must be escaped", c)
+		case 0:
+			return "", errors.New("a zero byte must be escaped")
 		case '\\':
 			decoded, length, err := unescape(p.rest[i+1:])
 			if err != nil {
@@ -159,7 +162,7 @@ func unescape(s string) (decoded byte, length int, err error) {
 }
 
 // hexValue reads "#" and the DER of a value in hexadecimal, which must be one of the types of string.
-func (p *literalParser) hexValue() (asn1.RawValue, error) {
+func (p *literalParser) hexValue() (any, error) {
 	text := p.rest[1:]
 	if end := strings.IndexAny(text, ",;+"); end >= 0 {
 		text = text[:end]
@@ -167,15 +170,20 @@ func (p *literalParser) hexValue() (asn1.RawValue, error) {
 	p.rest = p.rest[1+len(text):]
 	der, err := hex.DecodeString(strings.TrimRight(text, " "))
 	if err != nil {
-		return asn1.RawValue{}, errors.New("not hexadecimal")
+		return nil, errors.New("not hexadecimal")
 	}
-	// What is not text would pass here, but make a certificate that many programs cannot read at all.
 	var value any
 	if err := unmarshal(der, &value); err != nil {
-		return asn1.RawValue{}, errors.New("not DER")
+		return nil, errors.New("not DER")
 	}
-	if _, ok := value.(string); !ok {
-		return asn1.RawValue{}, errors.New("not a character string")
+	switch value := value.(type) {
+	case string:
+		return asn1.RawValue{FullBytes: der}, nil
+	case []byte:
+		if utf8.Valid(value) {
+			return string(value), nil
+		}
 	}
-	return asn1.RawValue{FullBytes: der}, nil
+	// With anything else in it many programs cannot read the certificate at all.
+	return nil, errors.New("not a character string")
 }

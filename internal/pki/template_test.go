@@ -57,8 +57,8 @@ func TestOpenSSLReadsAndVerifiesAnIssuedCertificate(t *testing.T) {
 func TestAConstrainedCAUnderASelfSignedOne(t *testing.T) {
 	t.Parallel()
 	root := newCA(t, "root")
-	text := openssl(t, EncodeCertificates(root.cert), "x509", "-noout", "-text")
-	wantParts(t, text, "Issuer: CN = root", "Subject: CN = root", "X509v3 Basic Constraints: critical CA:TRUE X509v3",
+	text := openssl(t, EncodeCertificates(root.cert), "x509", "-noout", "-text", "-nameopt", "RFC2253")
+	wantParts(t, text, "Issuer: CN=root", "Subject: CN=root", "X509v3 Basic Constraints: critical CA:TRUE X509v3",
 		"X509v3 Key Usage: critical Digital Signature, Key Encipherment, Certificate Sign X509v3", "X509v3 Subject Key Identifier")
 	if !IsSelfSigned(root.cert) {
 		t.Error("it is not self-signed")
