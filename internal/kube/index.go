@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,7 +18,7 @@ import (
 // event.
 const (
 	// ByController finds objects by the UID of their controlling owner; on
-	// Certificates, CertificateRequests, Orders and Challenges.
+	// Certificates, their next keys, CertificateRequests, Orders and Challenges.
 	ByController = "controller"
 	// ByIssuer finds objects by IssuerKey; on Certificates,
 	// CertificateRequests, Orders and Challenges.
@@ -51,6 +52,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		values client.IndexerFunc
 	}{
 		{&cmv1.Certificate{}, ByController, controllerUID},
+		{&corev1.Secret{}, ByController, controllerUID},
 		{&cmv1.Certificate{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*cmv1.Certificate).Spec.IssuerRef })},
 		{&cmv1.Certificate{}, BySecret, func(o client.Object) []string { return []string{o.(*cmv1.Certificate).Spec.SecretName} }},
 		{&cmv1.CertificateRequest{}, ByController, controllerUID},

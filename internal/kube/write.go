@@ -3,8 +3,11 @@ package kube
 import (
 	"context"
 	"fmt"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -34,4 +37,31 @@ func ApplySecret(ctx context.Context, c client.Client, secret runtime.ApplyConfi
 		return fmt.Errorf("apply secret: %w", err)
 	}
 	return nil
+}
+
+// Retry is how a pass ends that could not be carried out. A conflict, or a
+// child that exists already, says only that the decision was taken on old
+// facts: it is taken again at once and is nothing to report.
+func Retry(err error) (ctrl.Result, error) {
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	case apierrors.IsNotFound(err):
+		// The object was deleted meanwhile; its deletion wakes whoever cares.
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{}, err
+}
+
+// staleRetry is long enough for a watch event to arrive.
+const staleRetry = 200 * time.Millisecond
+
+// WakeAt is how a pass ends that has nothing more to do before an instant,
+// where the zero time means never.
+func WakeAt(wake, now time.Time) ctrl.Result {
+	if wake.IsZero() {
+		return ctrl.Result{}
+	}
+	// A work queue may drop what is due at once, and timers are not exact.
+	return ctrl.Result{RequeueAfter: max(wake.Sub(now), time.Millisecond)}
 }

@@ -1,0 +1,186 @@
+package certificate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
+	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/pki"
+)
+
+// act carries out one action: at most one write.
+func (r *reconciler) act(ctx context.Context, seen *lifecycle.CertificateSeen, action lifecycle.CertificateAction, now time.Time) error {
+	log := ctrl.LoggerFrom(ctx)
+	switch a := action.(type) {
+	case lifecycle.NoCertificateAction:
+		return nil
+	case lifecycle.CreateNextKey:
+		log.Info("create private key", "secret", a.Name, "reuse", a.Reuse)
+		return r.createNextKey(ctx, seen, a)
+	case lifecycle.DeleteNextKey:
+		log.V(1).Info("delete next private key", "secret", a.Name)
+		return r.delete(ctx, &corev1.Secret{}, seen.Certificate.Namespace, a.Name)
+	case lifecycle.CreateRequest:
+		log.Info("create request", "request", a.Name)
+		return r.createRequest(ctx, seen, a)
+	case lifecycle.DeleteRequest:
+		log.Info("delete request", "request", a.Name)
+		return r.delete(ctx, &cmv1.CertificateRequest{}, seen.Certificate.Namespace, a.Name)
+	case lifecycle.StoreCertificate:
+		log.Info("store certificate", "secret", seen.Certificate.Spec.SecretName, "request", seen.Next.Object.Name)
+		return r.storeCertificate(ctx, seen)
+	case lifecycle.StoreTemporary:
+		log.Info("store temporary certificate", "secret", seen.Certificate.Spec.SecretName)
+		return r.storeTemporary(ctx, seen, now)
+	case lifecycle.SyncSecret:
+		log.Info("bring secret up to date", "secret", seen.Certificate.Spec.SecretName)
+		return r.apply(ctx, seen.Certificate, lifecycle.StoredContent(seen))
+	}
+	return fmt.Errorf("act on %T: unknown action", action)
+}
+
+func (r *reconciler) createNextKey(ctx context.Context, seen *lifecycle.CertificateSeen, a lifecycle.CreateNextKey) error {
+	var keyPEM []byte
+	if a.Reuse {
+		keyPEM = seen.Secret.Data[lifecycle.TLSKey]
+	} else {
+		key, err := pki.GenerateKey(r.Random, a.Key)
+		if err != nil {
+			return fmt.Errorf("generate private key: %w", err)
+		}
+		if keyPEM, err = pki.EncodeKey(key, pki.PKCS8); err != nil {
+			return fmt.Errorf("encode private key: %w", err)
+		}
+	}
+	return r.create(ctx, lifecycle.BuildNextKey(seen.Certificate, a.Name, keyPEM))
+}
+
+func (r *reconciler) createRequest(ctx context.Context, seen *lifecycle.CertificateSeen, a lifecycle.CreateRequest) error {
+	keyPEM, err := r.nextKey(ctx, seen)
+	if err != nil {
+		return err
+	}
+	key, err := pki.DecodeKey(keyPEM)
+	if err != nil {
+		return fmt.Errorf("decode next private key: %w", err)
+	}
+	csr, err := pki.CreateRequest(r.Random, seen.Wanted.Request, key)
+	if err != nil {
+		return fmt.Errorf("create signing request: %w", err)
+	}
+	return r.create(ctx, lifecycle.BuildRequest(seen.Certificate, a, seen.NextKey.Name, csr, r.CopiedAnnotations))
+}
+
+func (r *reconciler) storeCertificate(ctx context.Context, seen *lifecycle.CertificateSeen) error {
+	keyPEM, err := r.encodedKey(ctx, seen)
+	if err != nil {
+		return err
+	}
+	issued := seen.Next.Object.Status
+	return r.apply(ctx, seen.Certificate, lifecycle.ContentOf(seen.Certificate, seen.Next.Chain[0], keyPEM, issued.Certificate, issued.CA))
+}
+
+func (r *reconciler) storeTemporary(ctx context.Context, seen *lifecycle.CertificateSeen, now time.Time) error {
+	keyPEM, err := r.encodedKey(ctx, seen)
+	if err != nil {
+		return err
+	}
+	key, err := pki.DecodeKey(keyPEM)
+	if err != nil {
+		return fmt.Errorf("decode next private key: %w", err)
+	}
+	chainPEM, err := pki.TemporaryCertificate(r.Random, seen.Next.CSR, key, now)
+	if err != nil {
+		return fmt.Errorf("make temporary certificate: %w", err)
+	}
+	chain, err := pki.DecodeCertificates(chainPEM)
+	if err != nil {
+		return fmt.Errorf("read temporary certificate: %w", err)
+	}
+	return r.apply(ctx, seen.Certificate, lifecycle.ContentOf(seen.Certificate, chain[0], keyPEM, chainPEM, nil))
+}
+
+// encodedKey is the next key in the encoding that the spec asks for.
+func (r *reconciler) encodedKey(ctx context.Context, seen *lifecycle.CertificateSeen) ([]byte, error) {
+	keyPEM, err := r.nextKey(ctx, seen)
+	if err != nil {
+		return nil, err
+	}
+	key, err := pki.DecodeKey(keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("decode next private key: %w", err)
+	}
+	if keyPEM, err = pki.EncodeKey(key, seen.Wanted.Encoding); err != nil {
+		return nil, fmt.Errorf("encode private key: %w", err)
+	}
+	return keyPEM, nil
+}
+
+// nextKey reads the next private key, which decisions never see.
+func (r *reconciler) nextKey(ctx context.Context, seen *lifecycle.CertificateSeen) ([]byte, error) {
+	secret := &corev1.Secret{}
+	key := types.NamespacedName{Namespace: seen.Certificate.Namespace, Name: seen.NextKey.Name}
+	if err := r.client.Get(ctx, key, secret, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("get next private key: %w", err)
+	}
+	return secret.Data[lifecycle.TLSKey], nil
+}
+
+// apply writes our part of the Certificate's Secret.
+func (r *reconciler) apply(ctx context.Context, crt *cmv1.Certificate, content lifecycle.SecretContent) error {
+	secret := applycorev1.Secret(crt.Spec.SecretName, crt.Namespace).
+		WithLabels(content.Labels).
+		WithAnnotations(content.Annotations).
+		WithData(content.Data).
+		WithType(r.secretType(ctx, crt))
+	if r.OwnSecrets {
+		secret.WithOwnerReferences(ownerReference(crt))
+	}
+	return kube.ApplySecret(ctx, r.client, secret)
+}
+
+// secretType keeps the type of a Secret that exists: it is immutable.
+func (r *reconciler) secretType(ctx context.Context, crt *cmv1.Certificate) corev1.SecretType {
+	secret, err := r.Secrets.Get(ctx, types.NamespacedName{Namespace: crt.Namespace, Name: crt.Spec.SecretName})
+	if err != nil || secret.Type == "" {
+		return corev1.SecretTypeTLS
+	}
+	return secret.Type
+}
+
+func ownerReference(crt *cmv1.Certificate) *applymetav1.OwnerReferenceApplyConfiguration {
+	ref := metav1.NewControllerRef(crt, cmv1.GroupVersion.WithKind(cmv1.CertificateKind))
+	return applymetav1.OwnerReference().
+		WithAPIVersion(ref.APIVersion).WithKind(ref.Kind).WithName(ref.Name).WithUID(ref.UID).
+		WithController(true).WithBlockOwnerDeletion(true)
+}
+
+// create makes a child. One that is there already was made by an earlier pass
+// whose end was not seen; the next pass finds it.
+func (r *reconciler) create(ctx context.Context, child client.Object) error {
+	if err := r.client.Create(ctx, child, kube.FieldOwner); err != nil {
+		return fmt.Errorf("create %s: %w", child.GetName(), err)
+	}
+	return nil
+}
+
+func (r *reconciler) delete(ctx context.Context, child client.Object, namespace, name string) error {
+	child.SetNamespace(namespace)
+	child.SetName(name)
+	if err := r.client.Delete(ctx, child); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package certificate
+
+import (
+	"context"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/lifecycle"
+)
+
+// Config is what the controller needs from its surroundings.
+type Config struct {
+	Clock   func() time.Time
+	Random  io.Reader
+	Secrets *kube.Secrets
+	Workers int
+
+	// CopiedAnnotations says which annotations of a Certificate its requests
+	// get, see lifecycle.CopiedAnnotations.
+	CopiedAnnotations []string
+	// OwnSecrets makes a Certificate the owner of its Secret, so that the
+	// Secret is deleted with it.
+	OwnSecrets bool
+}
+
+type reconciler struct {
+	Config
+
+	client   client.Client
+	recorder events.EventRecorder
+}
+
+// Setup adds the controller to the manager.
+func Setup(mgr ctrl.Manager, cfg Config) error {
+	r := &reconciler{Config: cfg, client: mgr.GetClient(), recorder: mgr.GetEventRecorder("cert-manager-certificates")}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("certificate").
+		For(&cmv1.Certificate{}).
+		Owns(&cmv1.CertificateRequest{}).
+		Watches(&cmv1.Certificate{}, handler.EnqueueRequestsFromMapFunc(r.rivals)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOfSecret)).
+		WatchesRawSource(source.Kind(cfg.Secrets.Foreign(), kube.SecretMetadata(),
+			handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, s *metav1.PartialObjectMetadata) []reconcile.Request {
+				return r.certificatesOf(ctx, s.Namespace, s.Name)
+			}))).
+		WithOptions(controller.Options{MaxConcurrentReconciles: cfg.Workers}).
+		Complete(r)
+}
+
+// Reconcile takes one Certificate one step further.
+func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	crt := &cmv1.Certificate{}
+	if err := r.client.Get(ctx, req.NamespacedName, crt); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	seen, err := r.observe(ctx, crt)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	now := r.Clock()
+	next := lifecycle.NextCertificate(seen, now)
+	if err := r.act(ctx, &seen, next.Action, now); err != nil {
+		return kube.Retry(err)
+	}
+	if !equality.Semantic.DeepEqual(crt.Status, next.Status) {
+		crt.Status = next.Status
+		if err := kube.UpdateStatus(ctx, r.client, crt); err != nil {
+			return kube.Retry(err)
+		}
+	}
+	kube.Record(r.recorder, crt, next.Events)
+	return kube.WakeAt(next.Wake, now), nil
+}
+
+// rivals are the other Certificates that name the same Secret: which of them
+// has the right to it can change with each of them.
+func (r *reconciler) rivals(ctx context.Context, o client.Object) []reconcile.Request {
+	crt := o.(*cmv1.Certificate)
+	all := r.certificatesOf(ctx, crt.Namespace, crt.Spec.SecretName)
+	others := all[:0]
+	for _, other := range all {
+		if other.Name != crt.Name {
+			others = append(others, other)
+		}
+	}
+	return others
+}
+
+// usersOfSecret are the Certificates to look at when a labelled Secret
+// changes: those that name it, and the one whose next key it is.
+func (r *reconciler) usersOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
+	requests := r.certificatesOf(ctx, secret.GetNamespace(), secret.GetName())
+	owner := metav1.GetControllerOfNoCopy(secret)
+	if owner != nil && owner.Kind == cmv1.CertificateKind && secret.GetLabels()[cmv1.IsNextPrivateKeySecretLabelKey] == "true" {
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: secret.GetNamespace(), Name: owner.Name}})
+	}
+	return requests
+}
+
+func (r *reconciler) certificatesOf(ctx context.Context, namespace, secret string) []reconcile.Request {
+	list, err := r.sharing(ctx, namespace, secret)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "find certificates of secret", "namespace", namespace, "secret", secret)
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(list))
+	for i := range list {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list[i])})
+	}
+	return requests
+}

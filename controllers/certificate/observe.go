@@ -1,0 +1,174 @@
+package certificate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/lifecycle"
+)
+
+// observe reads, from caches, what one decision about a Certificate needs.
+func (r *reconciler) observe(ctx context.Context, crt *cmv1.Certificate) (lifecycle.CertificateSeen, error) {
+	seen := lifecycle.CertificateSeen{Certificate: crt}
+	seen.Wanted, seen.WantedErr = lifecycle.ParseSpec(&crt.Spec)
+	var err error
+	if seen.Secret, err = r.secret(ctx, crt); err != nil {
+		return seen, err
+	}
+	if seen.SecretOwner, err = r.secretOwner(ctx, &seen); err != nil {
+		return seen, err
+	}
+	if err := r.nextKeys(ctx, &seen); err != nil {
+		return seen, err
+	}
+	if err := r.requests(ctx, &seen); err != nil {
+		return seen, err
+	}
+	return seen, nil
+}
+
+// secret reads the Certificate's Secret. That the Secret of an issued
+// certificate is gone is asked of the API server before it is believed: it
+// costs a new certificate.
+func (r *reconciler) secret(ctx context.Context, crt *cmv1.Certificate) (*lifecycle.StoredSecret, error) {
+	key := types.NamespacedName{Namespace: crt.Namespace, Name: crt.Spec.SecretName}
+	secret, err := r.Secrets.Get(ctx, key)
+	if apierrors.IsNotFound(err) && crt.Status.Revision != nil && !lifecycle.IsIssuing(&crt.Status) {
+		secret, err = r.Secrets.GetLive(ctx, key)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return lifecycle.ReadSecret(secret.Labels, secret.Annotations, secret.Data), nil
+}
+
+// secretOwner names the other Certificate that has the right to this one's
+// Secret (contract 2.1): the one that the Secret was issued for, else the
+// oldest, else the first by name.
+func (r *reconciler) secretOwner(ctx context.Context, seen *lifecycle.CertificateSeen) (string, error) {
+	sharing, err := r.sharing(ctx, seen.Certificate.Namespace, seen.Certificate.Spec.SecretName)
+	if err != nil || len(sharing) < 2 {
+		return "", err
+	}
+	issuedFor := ""
+	if seen.Secret != nil {
+		issuedFor = seen.Secret.Annotations[cmv1.CertificateNameKey]
+	}
+	owner := slices.MinFunc(sharing, func(a, b cmv1.Certificate) int {
+		switch {
+		case a.Name == issuedFor:
+			return -1
+		case b.Name == issuedFor:
+			return 1
+		case !a.CreationTimestamp.Equal(&b.CreationTimestamp):
+			return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
+		case a.Name < b.Name:
+			return -1
+		}
+		return 1
+	})
+	if owner.Name == seen.Certificate.Name {
+		return "", nil
+	}
+	return owner.Name, nil
+}
+
+func (r *reconciler) sharing(ctx context.Context, namespace, secret string) ([]cmv1.Certificate, error) {
+	list := &cmv1.CertificateList{}
+	err := r.client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{kube.BySecret: secret},
+		client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("list certificates by secret: %w", err)
+	}
+	return list.Items, nil
+}
+
+// nextKeys finds the key of the issuance under way, and keys that a crash left
+// behind.
+func (r *reconciler) nextKeys(ctx context.Context, seen *lifecycle.CertificateSeen) error {
+	crt := seen.Certificate
+	name := lifecycle.NextKeyNameOf(crt)
+	if lifecycle.IsIssuing(&crt.Status) || crt.Status.NextPrivateKeySecretName != nil {
+		secret := &corev1.Secret{}
+		err := r.client.Get(ctx, types.NamespacedName{Namespace: crt.Namespace, Name: name}, secret, client.UnsafeDisableDeepCopy)
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return fmt.Errorf("get next private key: %w", err)
+		case metav1.IsControlledBy(secret, crt):
+			seen.NextKey = lifecycle.ReadNextKey(name, secret.Data)
+		}
+	}
+	list := &corev1.SecretList{}
+	if err := r.client.List(ctx, list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.ByController: string(crt.UID)},
+		client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list next private keys: %w", err)
+	}
+	for i := range list.Items {
+		s := &list.Items[i]
+		if s.Name != name && s.DeletionTimestamp.IsZero() && s.Labels[cmv1.IsNextPrivateKeySecretLabelKey] == "true" {
+			seen.LeftKeys = append(seen.LeftKeys, s.Name)
+		}
+	}
+	return nil
+}
+
+// requests sorts the Certificate's requests by what they are for.
+func (r *reconciler) requests(ctx context.Context, seen *lifecycle.CertificateSeen) error {
+	crt := seen.Certificate
+	list := &cmv1.CertificateRequestList{}
+	if err := r.client.List(ctx, list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.ByController: string(crt.UID)},
+		client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list certificate requests: %w", err)
+	}
+	owned := make([]*cmv1.CertificateRequest, 0, len(list.Items))
+	for i := range list.Items {
+		if list.Items[i].DeletionTimestamp.IsZero() {
+			owned = append(owned, &list.Items[i])
+		}
+	}
+	chosen := lifecycle.SortRequests(crt, owned)
+	if chosen.Current != nil {
+		seen.Current = lifecycle.ReadRequest(chosen.Current)
+	}
+	if chosen.Next == nil && lifecycle.IsIssuing(&crt.Status) {
+		// The list may be older than our own last write; a look by name
+		// waits for it.
+		var err error
+		if chosen.Next, err = r.ownRequest(ctx, crt); err != nil {
+			return err
+		}
+	}
+	if chosen.Next != nil {
+		seen.Next = lifecycle.ReadRequest(chosen.Next)
+	}
+	seen.Superfluous = chosen.Superfluous
+	return nil
+}
+
+func (r *reconciler) ownRequest(ctx context.Context, crt *cmv1.Certificate) (*cmv1.CertificateRequest, error) {
+	req := &cmv1.CertificateRequest{}
+	key := types.NamespacedName{Namespace: crt.Namespace, Name: lifecycle.RequestName(crt.Name, lifecycle.NextRevision(crt))}
+	if err := r.client.Get(ctx, key, req, client.UnsafeDisableDeepCopy); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("get certificate request: %w", err)
+	}
+	if !metav1.IsControlledBy(req, crt) || !req.DeletionTimestamp.IsZero() {
+		return nil, nil
+	}
+	return req, nil
+}

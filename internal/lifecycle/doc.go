@@ -1,0 +1,45 @@
+// Package lifecycle decides. For each kind of object that takes part in issuing
+// a certificate there is one function that looks at everything known about an
+// object and says what to do next:
+//
+//	NextCertificate   Certificate          certificate.go, policy.go
+//	NextRequest       CertificateRequest   request.go
+//	NextOrder         Order                order.go
+//	NextChallenge     Challenge            challenge.go
+//
+// They are pure: no I/O, no clock but the one passed in, no chance. The same
+// input gives the same decision, so the controllers, the command line's
+// explanations, the simulator and the tests all speak of the same thing. What
+// is random (keys, signatures) is made by who carries the decision out.
+//
+// # States of a Certificate
+//
+//	               spec can not be a certificate: InvalidSpec, until an edit
+//	               Secret belongs to another:     SecretConflict, until it is freed
+//
+//	         nothing wrong, not due
+//	          +----------------+
+//	          v                |
+//	      +-------+    wrong or due     +---------------------------------------+
+//	----> | watch | ------------------> | issue           (Issuing=True)        |
+//	      +-------+                     |                                       |
+//	        ^   ^                       |  no key         -> CreateNextKey      |
+//	        |   |                       |  key unfit      -> DeleteNextKey      |
+//	        |   |                       |  no request     -> CreateRequest      |
+//	        |   |                       |  request unfit  -> DeleteRequest      |
+//	        |   |                       |  pending        -> wait for it        |
+//	        |   |                       |  issued         -> StoreCertificate   |
+//	        |   |                       +---------------------------------------+
+//	        |   |                          |                       |
+//	        |   |      stored in Secret    |                       | refused
+//	        |   +--- DeleteNextKey; revision+1; Ready=True         |
+//	        |                                                      |
+//	        +----- Issuing=False; attempts+1; wait 1 h .. 32 h <---+
+//	               (or for an edit)
+//
+// What is "wrong" are the reasons of policy.go in their order. Every arrow is
+// one write to a child or one to the status. The process may die after any of
+// them: the next pass finds the child by its deterministic name and goes on.
+//
+// The states of the other kinds are drawn at the top of their files.
+package lifecycle
