@@ -35,9 +35,9 @@ type Trouble struct {
 var ACMEBackoff = Backoff{Least: 5 * time.Second, Most: 30 * time.Minute}
 
 const (
-	// leastWait bounds the requests to a CA that answers 429 or 503 and names
-	// a time that is over already.
-	leastWait = time.Minute
+	// leastWait is where the back-off ends towards a CA that answers 429 or
+	// 503, and names a time that is over already or soon will be.
+	leastWait = 5 * time.Minute
 
 	// stalledPause is how long to leave alone what a person has to mend. A
 	// change of the issuer ends it at once; a change at the CA can not be seen.
@@ -86,7 +86,7 @@ func (t *Trouble) message() string {
 }
 
 func nextAttempt(from, next time.Time) string {
-	if next.Sub(from) < soon {
+	if next.Sub(from) <= soon {
 		return "retried within a minute"
 	}
 	// The second at which it is due is rounded up: an earlier one would be

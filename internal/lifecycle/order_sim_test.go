@@ -1,0 +1,669 @@
+package lifecycle
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+)
+
+// acmeSim is a world in which one Order and its Challenges go their way: an API
+// server that counts writes, a CA that takes its time, an operator that
+// forgets everything when it crashes, and a clock that jumps to the next thing
+// to happen.
+type acmeSim struct {
+	t    *testing.T
+	now  time.Time
+	rand *rand.Rand
+
+	// The API server.
+	order      *acmev1.Order
+	issuer     *acmev1.ACMEIssuer
+	challenges map[string]*acmev1.Challenge
+	objects    map[string]map[SolverObject]time.Time // by challenge, since when
+	older      map[string]any                        // what a stale read shows
+	writes     []string
+	events     []string
+	uids       int
+
+	// The CA.
+	placed         int
+	orderExpires   time.Time
+	finalized      time.Time
+	authorizations []*simAuthorization
+	requests       []time.Time
+
+	// The operator.
+	memory *simMemory
+	dirty  []string // objects to look at, in the order of the events
+	wakes  map[string]time.Time
+
+	// Disturbances.
+	crashAfter int                                         // a write; 0 for none
+	stale      float64                                     // share of stale reads
+	faults     func(step Step, now time.Time) *Fault       // of a request to the CA
+	lost       map[Step]bool                               // the answer is lost, once
+	refuse     func(object SolverObject) *Fault            // of a write of an object
+	look       func(w *acmeSim, c string) SelfCheckVerdict // what a self-check sees
+	verdict    func(name string) acmev1.State              // what the CA sees
+	crashes    int
+}
+
+type simAuthorization struct {
+	url, name string
+	state     acmev1.State
+	accepted  time.Time
+	accepts   int
+}
+
+type simMemory struct {
+	order          *OrderAtCA
+	authorizations map[string]acmev1.ACMEAuthorization
+	trouble        *Trouble
+	challenges     map[string]*simChallengeMemory
+}
+
+type simChallengeMemory struct {
+	ca       *AuthorizationAtCA
+	trouble  *Trouble
+	check    *SelfCheckSeen
+	checking time.Time // when the verdict comes
+	podReady bool
+	slot     Slot
+}
+
+const simOrder = "order"
+
+var acmeSimStart = time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+
+func newACMESim(t *testing.T, names ...string) *acmeSim {
+	t.Helper()
+	w := &acmeSim{
+		t:    t,
+		now:  acmeSimStart,
+		rand: rand.New(rand.NewPCG(1, 2)),
+		order: &acmev1.Order{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: simOrder, UID: "order-uid"},
+			Spec:       acmev1.OrderSpec{Request: []byte("csr"), IssuerRef: cmmeta.IssuerReference{Name: "ca"}, DNSNames: names},
+		},
+		issuer: &acmev1.ACMEIssuer{Solvers: []acmev1.ACMEChallengeSolver{{
+			HTTP01: &acmev1.ACMEChallengeSolverHTTP01{Ingress: &acmev1.ACMEChallengeSolverHTTP01Ingress{}},
+		}}},
+		challenges: map[string]*acmev1.Challenge{},
+		objects:    map[string]map[SolverObject]time.Time{},
+		older:      map[string]any{},
+		wakes:      map[string]time.Time{},
+		lost:       map[Step]bool{},
+		dirty:      []string{simOrder},
+		look: func(w *acmeSim, c string) SelfCheckVerdict {
+			if since, ok := w.objects[c][SolverPod]; ok && w.now.Sub(since) >= 3*time.Second && len(w.objects[c]) == 3 {
+				return SelfCheckPassed
+			}
+			return SelfCheckWrong
+		},
+		verdict: func(string) acmev1.State { return acmev1.Valid },
+	}
+	w.forget()
+	return w
+}
+
+func (w *acmeSim) forget() {
+	w.memory = &simMemory{authorizations: map[string]acmev1.ACMEAuthorization{}, challenges: map[string]*simChallengeMemory{}}
+}
+
+// crashed is thrown by the write after which the operator dies.
+type crashed struct{}
+
+// write changes the API server, and makes whoever watches look.
+func (w *acmeSim) write(what string, keys []string, change func()) {
+	for _, key := range keys {
+		if key == simOrder {
+			w.older[key] = w.order.DeepCopy()
+		} else if c := w.challenges[key]; c != nil {
+			w.older[key] = c.DeepCopy()
+		}
+	}
+	change()
+	w.writes = append(w.writes, what)
+	for _, key := range keys {
+		w.touch(key)
+	}
+	if len(w.writes) == w.crashAfter {
+		panic(crashed{})
+	}
+}
+
+func (w *acmeSim) touch(key string) {
+	if !slices.Contains(w.dirty, key) {
+		w.dirty = append(w.dirty, key)
+	}
+}
+
+// run lets the world go on until nothing happens any more, or the time is up.
+func (w *acmeSim) run(limit time.Duration) {
+	w.t.Helper()
+	end := w.now.Add(limit)
+	for steps := 0; ; steps++ {
+		if steps > 200_000 {
+			w.t.Fatalf("the operator does not come to rest; last writes: %q", w.writes[max(0, len(w.writes)-10):])
+		}
+		if len(w.dirty) > 0 {
+			key := w.dirty[0]
+			w.dirty = w.dirty[1:]
+			w.pass(key)
+			continue
+		}
+		key, at := w.soonest()
+		if key == "" || at.After(end) {
+			w.now = end
+			return
+		}
+		delete(w.wakes, key)
+		w.now = maxTime(w.now, at)
+		w.touch(key)
+	}
+}
+
+func (w *acmeSim) soonest() (key string, at time.Time) {
+	consider := func(k string, t time.Time) {
+		if !t.IsZero() && (key == "" || t.Before(at) || (t.Equal(at) && k < key)) {
+			key, at = k, t
+		}
+	}
+	for k, t := range w.wakes {
+		consider(k, t)
+	}
+	for k, m := range w.memory.challenges {
+		consider(k, m.checking)
+	}
+	return key, at
+}
+
+// pass is one Reconcile.
+func (w *acmeSim) pass(key string) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(crashed); !ok {
+				panic(r)
+			}
+			w.crashes++
+			w.crashAfter = 0
+			w.forget()
+			w.wakes = map[string]time.Time{}
+			w.older = map[string]any{} // a new operator reads what is
+			w.touch(simOrder)
+			for name := range w.challenges {
+				w.touch(name)
+			}
+		}
+	}()
+	delete(w.wakes, key)
+	if key == simOrder {
+		w.passOrder()
+		return
+	}
+	if w.challenges[key] != nil {
+		w.passChallenge(key)
+	}
+}
+
+func (w *acmeSim) isStale() bool { return w.stale > 0 && w.rand.Float64() < w.stale }
+
+func (w *acmeSim) passOrder() {
+	stored := w.order
+	if old, ok := w.older[simOrder].(*acmev1.Order); ok && w.isStale() {
+		stored = old
+	}
+	seen := OrderSeen{
+		Order: stored.DeepCopy(), ACME: w.issuer, IssuerTrouble: "no issuer",
+		CA: w.memory.order, Authorizations: w.memory.authorizations, Trouble: w.memory.trouble,
+	}
+	for _, name := range sortedKeys(w.challenges) {
+		seen.Challenges = append(seen.Challenges, w.challenges[name].DeepCopy())
+	}
+	d := NextOrder(seen, w.now)
+	for i := 0; w.askForOrder(&seen, d.Action); i++ {
+		if i > 20 {
+			w.t.Fatalf("a pass over the order asks without end: %T", d.Action)
+		}
+		w.memory.order, w.memory.authorizations, w.memory.trouble = seen.CA, seen.Authorizations, seen.Trouble
+		d = NextOrder(seen, w.now)
+	}
+	w.memory.order, w.memory.authorizations, w.memory.trouble = seen.CA, seen.Authorizations, seen.Trouble
+	switch a := d.Action.(type) {
+	case CreateChallenge:
+		if w.challenges[a.Name] != nil {
+			w.wakes[simOrder] = w.now.Add(5 * time.Second) // AlreadyExists
+			return
+		}
+		w.write("create challenge", []string{simOrder, a.Name}, func() { w.addChallenge(a) })
+	case DeleteChallenge:
+		if c := w.challenges[a.Challenge.Name]; c != nil && c.DeletionTimestamp == nil {
+			w.write("delete challenge", []string{simOrder, c.Name}, func() { w.remove(c.Name) })
+		}
+	}
+	if !equalJSON(stored.Status, d.Status) {
+		if stored != w.order {
+			w.touch(simOrder) // Conflict
+			return
+		}
+		w.checkOrderStatus(stored.Status, d.Status)
+		w.write("order status", []string{simOrder}, func() {
+			w.order = w.order.DeepCopy()
+			w.order.Status = d.Status
+		})
+		w.events = append(w.events, eventTexts(d.Events)...)
+	}
+	w.sleep(simOrder, d.Wake, d.Status.Reason != "" || w.order.Status.State.Final() || len(w.challenges) > 0)
+}
+
+// sleep notes the wake, and that nobody waits for nothing: without a wake,
+// something that is watched must be on its way.
+func (w *acmeSim) sleep(key string, wake time.Time, watched bool) {
+	if !wake.IsZero() {
+		w.wakes[key] = maxTime(wake, w.now.Add(time.Millisecond))
+		return
+	}
+	if !watched && !slices.Contains(w.dirty, key) {
+		w.t.Errorf("%s: waits without a wake and without a watch at %s", key, w.now.Sub(acmeSimStart))
+	}
+}
+
+// checkOrderStatus: what the API lets nobody change, and what would be a
+// second order.
+func (w *acmeSim) checkOrderStatus(before, after acmev1.OrderStatus) {
+	if before.URL != "" && before.URL != after.URL {
+		w.t.Errorf("order URL changed from %s to %s", before.URL, after.URL)
+	}
+	if before.State.Final() {
+		w.t.Errorf("status of an order that is %s changed", before.State)
+	}
+	if len(before.Authorizations) > 0 && len(before.Authorizations) != len(after.Authorizations) {
+		w.t.Errorf("number of authorizations changed")
+	}
+}
+
+func (w *acmeSim) addChallenge(a CreateChallenge) {
+	w.uids++
+	w.challenges[a.Name] = &acmev1.Challenge{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: a.Name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)),
+			Finalizers: []string{acmev1.ACMEDomainQualifiedFinalizer},
+		},
+		Spec: a.Spec,
+	}
+	w.objects[a.Name] = map[SolverObject]time.Time{}
+}
+
+// remove deletes a Challenge, or marks it until its finalizer is gone.
+func (w *acmeSim) remove(name string) {
+	c := w.challenges[name]
+	if len(c.Finalizers) == 0 {
+		delete(w.challenges, name)
+		return
+	}
+	c = c.DeepCopy()
+	c.DeletionTimestamp = &metav1.Time{Time: w.now}
+	w.challenges[name] = c
+}
+
+func (w *acmeSim) passChallenge(name string) {
+	stored := w.challenges[name]
+	if old, ok := w.older[name].(*acmev1.Challenge); ok && old.UID == stored.UID && w.isStale() {
+		stored = old
+	}
+	m := w.memory.challenges[name]
+	if m == nil {
+		m = &simChallengeMemory{}
+		w.memory.challenges[name] = m
+	}
+	if !m.checking.IsZero() && !w.now.Before(m.checking) {
+		checks := 1
+		if m.check != nil {
+			checks += m.check.Checks
+		}
+		m.check = &SelfCheckSeen{Verdict: w.look(w, name), Text: "what was seen", At: w.now, Checks: checks, PodReady: m.podReady}
+		m.checking = time.Time{}
+	}
+	seen := ChallengeSeen{
+		Challenge: stored.DeepCopy(), Present: map[SolverObject]bool{},
+		Slot: m.slot, CA: m.ca, Check: m.check, Checking: !m.checking.IsZero(), Trouble: m.trouble,
+	}
+	for object, since := range w.objects[name] {
+		seen.Present[object] = true
+		if object == SolverPod {
+			seen.PodReady = w.now.Sub(since) >= 2*time.Second
+		}
+	}
+	d := NextChallenge(seen, w.now)
+	for i := 0; w.askForChallenge(&seen, name, d.Action); i++ {
+		if i > 20 {
+			w.t.Fatalf("a pass over a challenge asks without end: %T", d.Action)
+		}
+		d = NextChallenge(seen, w.now)
+	}
+	m.ca, m.trouble, m.slot = seen.CA, seen.Trouble, seen.Slot
+	both := []string{name, simOrder}
+	switch a := d.Action.(type) {
+	case StartSelfCheck:
+		m.checking, m.podReady = w.now.Add(100*time.Millisecond), seen.PodReady
+	case CreateObject:
+		w.write("create "+string(a.Object), []string{name}, func() { w.objects[name][a.Object] = w.now })
+	case DeleteObject:
+		w.write("delete "+string(a.Object), []string{name}, func() { delete(w.objects[name], a.Object) })
+	case RemoveFinalizers:
+		if stored != w.challenges[name] {
+			w.touch(name) // Conflict
+			return
+		}
+		w.write("remove finalizers", both, func() {
+			c := w.challenges[name].DeepCopy()
+			c.Finalizers = nil
+			w.challenges[name] = c
+			if c.DeletionTimestamp != nil {
+				delete(w.challenges, name)
+			}
+		})
+	}
+	if !equalJSON(stored.Status, d.Status) {
+		if stored != w.challenges[name] {
+			w.touch(name) // Conflict
+			return
+		}
+		w.write("challenge status", both, func() {
+			c := w.challenges[name].DeepCopy()
+			c.Status = d.Status
+			w.challenges[name] = c
+		})
+		w.events = append(w.events, eventTexts(d.Events)...)
+	}
+	done := d.Status.State.Final() || stored.DeletionTimestamp != nil
+	w.sleep(name, d.Wake, done || !m.checking.IsZero())
+}
+
+// ask counts a request to the CA, and says what goes wrong with it.
+func (w *acmeSim) ask(step Step) (fault *Fault, unanswered bool) {
+	w.requests = append(w.requests, w.now)
+	w.now = w.now.Add(time.Millisecond)
+	if w.faults != nil {
+		if f := w.faults(step, w.now); f != nil {
+			return f, false
+		}
+	}
+	if w.lost[step] {
+		delete(w.lost, step)
+		return &Fault{Kind: Retry, Message: string(step) + ": no answer"}, true
+	}
+	return nil, false
+}
+
+func (w *acmeSim) askForOrder(seen *OrderSeen, action OrderAction) bool {
+	var step Step
+	var answer func()
+	switch a := action.(type) {
+	case PlaceOrder:
+		step, answer = StepPlaceOrder, func() {
+			w.place(a)
+			seen.CA = seen.CA.Follow(w.orderAtCA(), w.now)
+		}
+	case ReadOrder:
+		step, answer = StepReadOrder, func() { seen.CA = seen.CA.Follow(w.orderAtCA(), w.now) }
+	case FinalizeOrder:
+		step, answer = StepFinalizeOrder, func() {
+			if w.orderAtCA().State == acmev1.Ready {
+				w.finalized = w.now
+			}
+			seen.CA = seen.CA.Follow(w.orderAtCA(), w.now)
+		}
+	case FetchCertificate:
+		step, answer = StepFetchCertificate, func() { seen.Chain = []byte("chain") }
+	case ReadAuthorization:
+		step, answer = StepReadAuthorization, func() {
+			known := map[string]acmev1.ACMEAuthorization{}
+			for k, v := range seen.Authorizations {
+				known[k] = v
+			}
+			known[a.URL] = w.storedAuthorization(a.URL)
+			seen.Authorizations = known
+		}
+	default:
+		return false
+	}
+	fault, unanswered := w.ask(step)
+	if unanswered {
+		before := *seen
+		answer()
+		*seen = before
+	}
+	if fault != nil {
+		seen.Trouble = seen.Trouble.Again(step, *fault, w.now)
+		return true
+	}
+	answer()
+	if seen.Trouble != nil && seen.Trouble.Step == step {
+		seen.Trouble = nil
+	}
+	return true
+}
+
+func (w *acmeSim) askForChallenge(seen *ChallengeSeen, name string, action ChallengeAction) bool {
+	var step Step
+	var answer func()
+	switch a := action.(type) {
+	case TakeSlot:
+		seen.Slot = SlotTaken
+		return true
+	case CreateObject:
+		if w.refuse == nil {
+			return false
+		}
+		fault := w.refuse(a.Object)
+		if fault == nil {
+			return false
+		}
+		seen.Trouble = seen.Trouble.Again(StepPresent, *fault, w.now)
+		return true
+	case DeleteObject:
+		if w.refuse == nil {
+			return false
+		}
+		fault := w.refuse(a.Object)
+		if fault == nil {
+			return false
+		}
+		seen.Trouble = seen.Trouble.Again(StepCleanUp, *fault, w.now)
+		return true
+	case ReadChallenge:
+		step, answer = StepReadAuthorization, func() { seen.CA = seen.CA.Follow(w.authorizationAtCA(a.AuthorizationURL), w.now) }
+	case AcceptChallenge:
+		step, answer = StepAcceptChallenge, func() {
+			authz := w.authorization(seen.Challenge.Spec.AuthorizationURL)
+			authz.accepts++
+			if authz.accepted.IsZero() {
+				authz.accepted = w.now
+			}
+			if len(w.objects[name]) < 3 {
+				w.t.Errorf("the CA is told to look at %s, where nothing is presented", name)
+			}
+			next := w.authorizationAtCA(authz.url)
+			next.Accepted, next.At = w.now, w.now
+			seen.CA = &next
+		}
+	default:
+		return false
+	}
+	fault, unanswered := w.ask(step)
+	if unanswered {
+		before := *seen
+		answer()
+		*seen = before
+	}
+	if fault != nil {
+		seen.Trouble = seen.Trouble.Again(step, *fault, w.now)
+		return true
+	}
+	answer()
+	if seen.Trouble != nil && seen.Trouble.Step == step {
+		seen.Trouble = nil
+	}
+	return true
+}
+
+func (w *acmeSim) place(a PlaceOrder) {
+	w.placed++
+	w.finalized = time.Time{}
+	if w.orderExpires.IsZero() {
+		w.orderExpires = w.now.Add(7 * 24 * time.Hour)
+	}
+	w.authorizations = nil
+	for i, name := range a.DNSNames {
+		w.authorizations = append(w.authorizations, &simAuthorization{url: fmt.Sprintf("https://ca/authz/%d/%d", w.placed, i), name: name})
+	}
+}
+
+const (
+	simValidation = 1200 * time.Millisecond
+	simIssuing    = 3 * time.Second
+)
+
+func (w *acmeSim) orderAtCA() OrderAtCA {
+	at := OrderAtCA{
+		URL: fmt.Sprintf("https://ca/order/%d", w.placed), FinalizeURL: "https://ca/finalize", CertificateURL: "https://ca/cert",
+		State: acmev1.Ready, Expires: w.orderExpires,
+	}
+	for _, a := range w.authorizations {
+		at.Authorizations = append(at.Authorizations, a.url)
+		switch w.authorizationAtCA(a.url).State {
+		case acmev1.Valid:
+		case acmev1.Invalid:
+			at.State = acmev1.Invalid
+			return at
+		default:
+			at.State = acmev1.Pending
+		}
+	}
+	switch {
+	case w.finalized.IsZero():
+	case w.now.Sub(w.finalized) < simIssuing:
+		at.State = acmev1.Processing
+	default:
+		at.State = acmev1.Valid
+	}
+	return at
+}
+
+func (w *acmeSim) authorization(url string) *simAuthorization {
+	for _, a := range w.authorizations {
+		if a.url == url {
+			return a
+		}
+	}
+	w.t.Fatalf("authorization %s is of no order that is live", url)
+	return nil
+}
+
+func (w *acmeSim) authorizationAtCA(url string) AuthorizationAtCA {
+	a := w.authorization(url)
+	at := AuthorizationAtCA{State: acmev1.Pending, Challenge: acmev1.Pending, Expires: w.orderExpires}
+	switch {
+	case a.state != "":
+		at.State, at.Challenge = a.state, a.state
+	case a.accepted.IsZero():
+	case w.now.Sub(a.accepted) < simValidation:
+		at.Challenge = acmev1.Processing
+	default:
+		at.State = w.verdict(a.name)
+		at.Challenge = at.State
+	}
+	return at
+}
+
+func (w *acmeSim) storedAuthorization(url string) acmev1.ACMEAuthorization {
+	a := w.authorization(url)
+	return acmev1.ACMEAuthorization{
+		URL: url, Identifier: a.name, Wildcard: new(bool), InitialState: w.authorizationAtCA(url).State,
+		Challenges: []acmev1.ACMEChallenge{
+			{Type: "dns-persist-01", URL: url + "/p"},
+			{Type: "dns-01", URL: url + "/d", Token: "token"},
+			{Type: "http-01", URL: url + "/h", Token: "token"},
+		},
+	}
+}
+
+// mostPerMinute is the largest number of requests to the CA in any minute.
+func (w *acmeSim) mostPerMinute() int {
+	most, from := 0, 0
+	for to := range w.requests {
+		for w.requests[to].Sub(w.requests[from]) >= time.Minute {
+			from++
+		}
+		most = max(most, to-from+1)
+	}
+	return most
+}
+
+func (w *acmeSim) count(what string) int {
+	n := 0
+	for _, x := range w.writes {
+		if x == what {
+			n++
+		}
+	}
+	return n
+}
+
+// checkDone: the certificate is there, and nothing else is left.
+func (w *acmeSim) checkDone() {
+	w.t.Helper()
+	if w.order.Status.State != acmev1.Valid || string(w.order.Status.Certificate) != "chain" {
+		w.t.Errorf("order is %q (%s) after %s; writes: %s", w.order.Status.State, w.order.Status.Reason, w.now.Sub(acmeSimStart), strings.Join(w.writes, ", "))
+	}
+	if w.placed != 1 {
+		w.t.Errorf("%d orders were placed at the CA", w.placed)
+	}
+	w.checkClean()
+	if len(w.challenges) != 0 {
+		w.t.Errorf("%d challenges are left", len(w.challenges))
+	}
+}
+
+func (w *acmeSim) checkClean() {
+	w.t.Helper()
+	for name, objects := range w.objects {
+		for object := range objects {
+			w.t.Errorf("the %s of %s is left", object, name)
+		}
+	}
+}
+
+func eventTexts(list []Event) []string {
+	var texts []string
+	for _, e := range list {
+		texts = append(texts, fmt.Sprintf("%s %s: %s", e.Type, e.Reason, e.Message))
+	}
+	return texts
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
