@@ -1,0 +1,8 @@
+// Package request serves CertificateRequests: it approves those that the
+// operator may approve, and has them signed by their issuers. What to do next
+// is decided by lifecycle.NextRequest; how a kind of issuer signs is in package
+// issuers.
+//
+// A request of an issuer that signs at once costs one write: its approval, its
+// certificate and its conditions go together.
+package request

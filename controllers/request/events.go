@@ -1,0 +1,120 @@
+package request
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/lifecycle"
+)
+
+// Indexes of the requests that may still change. Finished ones pile up, and
+// what happens to their issuers or Secrets is nothing to them.
+const (
+	unfinishedByIssuer = "unfinished-by-issuer"
+	unfinishedByKey    = "unfinished-by-key"
+)
+
+func addIndexes(indexer client.FieldIndexer) error {
+	indexes := map[string]func(*cmv1.CertificateRequest) string{
+		unfinishedByIssuer: func(req *cmv1.CertificateRequest) string { return kube.IssuerKey(req.Spec.IssuerRef) },
+		unfinishedByKey: func(req *cmv1.CertificateRequest) string {
+			return req.Annotations[cmv1.CertificateRequestPrivateKeyAnnotationKey]
+		},
+	}
+	for name, value := range indexes {
+		err := indexer.IndexField(context.Background(), &cmv1.CertificateRequest{}, name, func(o client.Object) []string {
+			req, ok := o.(*cmv1.CertificateRequest)
+			if !ok || lifecycle.RequestOver(req) || value(req) == "" {
+				return nil
+			}
+			return []string{value(req)}
+		})
+		if err != nil {
+			return fmt.Errorf("index %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// requestsOfIssuer are the requests to look at when an issuer changes.
+func (r *reconciler) requestsOfIssuer(ctx context.Context, issuer client.Object) []reconcile.Request {
+	ref := cmmeta.IssuerReference{Kind: cmv1.IssuerKind, Name: issuer.GetName()}
+	if issuer.GetNamespace() == "" {
+		ref.Kind = cmv1.ClusterIssuerKind
+	}
+	return r.unfinished(ctx, issuer.GetNamespace(), unfinishedByIssuer, kube.IssuerKey(ref))
+}
+
+// requestsOfKey are the requests to look at when a Secret changes that may hold
+// the key of a self-signed certificate.
+func (r *reconciler) requestsOfKey(ctx context.Context, secret client.Object) []reconcile.Request {
+	return r.unfinished(ctx, secret.GetNamespace(), unfinishedByKey, secret.GetName())
+}
+
+func (r *reconciler) unfinished(ctx context.Context, namespace, index, value string) []reconcile.Request {
+	var list cmv1.CertificateRequestList
+	err := r.client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{index: value},
+		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "list unfinished requests", index, value)
+		return nil
+	}
+	requests := make([]reconcile.Request, len(list.Items))
+	for i := range list.Items {
+		requests[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])}
+	}
+	return requests
+}
+
+// isUnfinished lets through requests of which something may still come.
+var isUnfinished = predicate.NewPredicateFuncs(func(o client.Object) bool {
+	req, ok := o.(*cmv1.CertificateRequest)
+	return ok && !lifecycle.RequestOver(req)
+})
+
+// isThere lets through Secrets that may be what a request waits for.
+var isThere = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion()
+	},
+	DeleteFunc: func(event.DeleteEvent) bool { return false },
+}
+
+// issuerTells lets through what makes a difference to requests that wait for an
+// issuer.
+var issuerTells = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(cmv1.GenericIssuer)
+		after, ok2 := e.ObjectNew.(cmv1.GenericIssuer)
+		return ok1 && ok2 && (before.GetGeneration() != after.GetGeneration() || readiness(before) != readiness(after))
+	},
+}
+
+func readiness(issuer cmv1.GenericIssuer) [2]string {
+	ready := lifecycle.IssuerReady(issuer)
+	if ready == nil {
+		return [2]string{}
+	}
+	return [2]string{string(ready.Status), ready.Message}
+}
+
+// orderTells lets through what makes a difference to the request that made an
+// Order: its end, and its troubles.
+var orderTells = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*acmev1.Order)
+		after, ok2 := e.ObjectNew.(*acmev1.Order)
+		return ok1 && ok2 && (before.Status.State.Final() != after.Status.State.Final() || before.Status.Reason != after.Status.Reason)
+	},
+}

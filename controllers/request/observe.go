@@ -1,0 +1,73 @@
+package request
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/internal/issuers"
+	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/pki"
+)
+
+// sight is what is seen of a request, with what acting on it needs.
+type sight struct {
+	lifecycle.RequestSeen
+
+	issuer cmv1.GenericIssuer // nil if there is none
+}
+
+// observe gathers what one decision needs.
+func (r *reconciler) observe(ctx context.Context, request *cmv1.CertificateRequest) (*sight, error) {
+	s := &sight{RequestSeen: lifecycle.RequestSeen{Request: request}}
+	s.CSR, s.CSRErr = pki.DecodeRequest(request.Spec.Request)
+	if !r.DisableApproval && lifecycle.RequestUndecided(request) {
+		may, err := r.approver.mayApprove(ctx, request.Spec.IssuerRef, request.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		s.MayApprove = may
+	}
+	issuer, err := r.findIssuer(ctx, request)
+	if issuer == nil || err != nil {
+		return s, err
+	}
+	s.issuer = issuer
+	s.Issuer = &lifecycle.SeenIssuer{Type: issuers.TypeOf(issuer)}
+	if ready := lifecycle.IssuerReady(issuer); ready != nil {
+		s.Issuer.Ready = ready.Status == cmmeta.ConditionTrue
+		s.Issuer.Message = ready.Message
+	}
+	return s, nil
+}
+
+// findIssuer returns the issuer of a request, which must not be changed; nil if
+// there is none, or if it is not for us to look for.
+func (r *reconciler) findIssuer(ctx context.Context, request *cmv1.CertificateRequest) (cmv1.GenericIssuer, error) {
+	ref := request.Spec.IssuerRef
+	if ref.GroupOrDefault() != cmv1.GroupName {
+		return nil, nil
+	}
+	var issuer cmv1.GenericIssuer
+	key := types.NamespacedName{Name: ref.Name}
+	switch ref.KindOrDefault() {
+	case cmv1.IssuerKind:
+		issuer, key.Namespace = &cmv1.Issuer{}, request.Namespace
+	case cmv1.ClusterIssuerKind:
+		issuer = &cmv1.ClusterIssuer{}
+	default:
+		return nil, nil
+	}
+	if err := r.client.Get(ctx, key, issuer, client.UnsafeDisableDeepCopy); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("get issuer: %w", err)
+	}
+	return issuer, nil
+}
