@@ -1,0 +1,205 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/zapr"
+	"github.com/spf13/pflag"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/controllers"
+	"github.com/certwright/certwright/controllers/shim"
+	"github.com/certwright/certwright/internal/http01"
+	"github.com/certwright/certwright/internal/lifecycle"
+)
+
+// flags are the settings of the command line, under the names of the contract
+// (Appendix B).
+type flags struct {
+	kubeconfig string
+	qps        float32
+	burst      int
+
+	clusterResourceNamespace string
+	workers                  int
+	enabled                  []string
+	copiedAnnotations        []string
+	ownSecrets               bool
+
+	defaultIssuer    shim.DefaultIssuer
+	autoAnnotations  []string
+	extraAnnotations []string
+
+	solver                 http01.Options
+	solverCPURequest       string
+	solverCPULimit         string
+	solverMemoryRequest    string
+	solverMemoryLimit      string
+	solverNameservers      []string
+	maxConcurrentChallenge int
+
+	leaderElect             bool
+	leaderElectionNamespace string
+	leaseDuration           time.Duration
+	renewDeadline           time.Duration
+	retryPeriod             time.Duration
+
+	metricsAddress string
+	healthAddress  string
+	logFormat      string
+	verbosity      int
+}
+
+func defaultFlags() *flags {
+	return &flags{
+		// Ten passes at a time keep both cores of a small machine busy while
+		// some of them wait for the API server.
+		workers:                  10,
+		clusterResourceNamespace: "kube-system",
+		enabled:                  []string{"*"},
+		copiedAnnotations:        lifecycle.DefaultCopiedAnnotations,
+		defaultIssuer:            shim.DefaultIssuer{Kind: cmv1.IssuerKind, Group: cmv1.GroupName},
+		autoAnnotations:          []string{cmv1.TLSACMEAnnotationKey},
+		solver:                   http01.DefaultOptions(""),
+		solverCPURequest:         "10m",
+		solverCPULimit:           "100m",
+		solverMemoryRequest:      "64Mi",
+		solverMemoryLimit:        "64Mi",
+		maxConcurrentChallenge:   60,
+		leaderElect:              true,
+		leaderElectionNamespace:  "kube-system",
+		leaseDuration:            time.Minute,
+		renewDeadline:            40 * time.Second,
+		retryPeriod:              15 * time.Second,
+		metricsAddress:           "0.0.0.0:9402",
+		healthAddress:            "0.0.0.0:9403",
+		logFormat:                "text",
+		verbosity:                0,
+	}
+}
+
+func (f *flags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.kubeconfig, "kubeconfig", f.kubeconfig, "kubeconfig file; without it the pod's service account is used")
+	s.Float32Var(&f.qps, "kube-api-qps", f.qps, "requests per second to the API server; 0 leaves the pace to the API server's own priority and fairness")
+	s.IntVar(&f.burst, "kube-api-burst", 50, "requests at once to the API server, if kube-api-qps is set")
+	s.StringVar(&f.clusterResourceNamespace, "cluster-resource-namespace", f.clusterResourceNamespace, "namespace of the Secrets of ClusterIssuers")
+	s.IntVar(&f.workers, "concurrent-workers", f.workers, "objects of one kind looked at at the same time")
+	s.StringSliceVar(&f.enabled, "controllers", f.enabled, "'*' for all; '-certificaterequests-approver' leaves approval to others")
+	s.StringSliceVar(&f.copiedAnnotations, "copied-annotation-prefixes", f.copiedAnnotations, "annotations that a Certificate's requests get: prefixes, '*' for all, '-' in front to exclude")
+	s.BoolVar(&f.ownSecrets, "enable-certificate-owner-ref", f.ownSecrets, "make Certificates the owners of their Secrets, so that a Secret is deleted with its Certificate")
+
+	s.StringVar(&f.defaultIssuer.Name, "default-issuer-name", f.defaultIssuer.Name, "issuer of an Ingress that asks for a certificate without naming one")
+	s.StringVar(&f.defaultIssuer.Kind, "default-issuer-kind", f.defaultIssuer.Kind, "kind of the default issuer")
+	s.StringVar(&f.defaultIssuer.Group, "default-issuer-group", f.defaultIssuer.Group, "API group of the default issuer")
+	s.StringSliceVar(&f.autoAnnotations, "auto-certificate-annotations", f.autoAnnotations, "annotations by which an Ingress asks for a certificate from the default issuer")
+	s.StringSliceVar(&f.extraAnnotations, "extra-certificate-annotations", f.extraAnnotations, "annotations of an Ingress that its Certificates get")
+
+	s.StringVar(&f.solver.Image, "acme-http01-solver-image", f.solver.Image, "image of the pods that answer HTTP-01 challenges")
+	s.StringVar(&f.solverCPURequest, "acme-http01-solver-resource-request-cpu", f.solverCPURequest, "CPU request of a solver pod")
+	s.StringVar(&f.solverCPULimit, "acme-http01-solver-resource-limits-cpu", f.solverCPULimit, "CPU limit of a solver pod")
+	s.StringVar(&f.solverMemoryRequest, "acme-http01-solver-resource-request-memory", f.solverMemoryRequest, "memory request of a solver pod")
+	s.StringVar(&f.solverMemoryLimit, "acme-http01-solver-resource-limits-memory", f.solverMemoryLimit, "memory limit of a solver pod")
+	s.BoolVar(&f.solver.RunAsNonRoot, "acme-http01-solver-run-as-non-root", f.solver.RunAsNonRoot, "refuse solver images that run as root")
+	s.StringVar(&f.solver.RuntimeClassName, "acme-http01-solver-runtime-class-name", f.solver.RuntimeClassName, "runtime class of solver pods")
+	s.StringToStringVar(&f.solver.ExtraLabels, "acme-http01-solver-extra-labels", f.solver.ExtraLabels, "more labels for solver pods")
+	s.StringSliceVar(&f.solverNameservers, "acme-http01-solver-nameservers", f.solverNameservers, "nameservers (host:port) of the HTTP-01 self-check; the system's if empty")
+	s.IntVar(&f.maxConcurrentChallenge, "max-concurrent-challenges", f.maxConcurrentChallenge, "challenges under way at the same time")
+
+	s.BoolVar(&f.leaderElect, "leader-elect", f.leaderElect, "work only while holding the lease, so that replicas can stand by")
+	s.StringVar(&f.leaderElectionNamespace, "leader-election-namespace", f.leaderElectionNamespace, "namespace of the lease")
+	s.DurationVar(&f.leaseDuration, "leader-election-lease-duration", f.leaseDuration, "how long a lease is valid that is not renewed")
+	s.DurationVar(&f.renewDeadline, "leader-election-renew-deadline", f.renewDeadline, "how long the leader tries to renew before it gives up")
+	s.DurationVar(&f.retryPeriod, "leader-election-retry-period", f.retryPeriod, "time between two tries to get or renew the lease")
+
+	s.StringVar(&f.metricsAddress, "metrics-listen-address", f.metricsAddress, "address of the metrics; 0 for none")
+	s.StringVar(&f.healthAddress, "health-listen-address", f.healthAddress, "address of /livez and /readyz; 0 for none")
+	s.StringVar(&f.logFormat, "logging-format", f.logFormat, "text or json")
+	s.IntVarP(&f.verbosity, "v", "v", f.verbosity, "verbosity of the log")
+}
+
+func (f *flags) restConfig() (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", f.kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	config.UserAgent = "certwright/" + version
+	config.QPS, config.Burst = f.qps, f.burst
+	if f.qps == 0 {
+		config.QPS = -1
+	}
+	return config, nil
+}
+
+// approverController is the contract's name for automatic approval. Our
+// controllers are fewer than the contract's, so this is the only one that can
+// be told apart by name.
+const approverController = "certificaterequests-approver"
+
+func (f *flags) controllers() (controllers.Config, error) {
+	disableApproval := false
+	for _, name := range f.enabled {
+		switch name {
+		case "*":
+		case "-" + approverController:
+			disableApproval = true
+		default:
+			return controllers.Config{}, fmt.Errorf("read --controllers: %q is not known; use '*' and '-%s'", name, approverController)
+		}
+	}
+	if f.solver.Image == "" {
+		return controllers.Config{}, fmt.Errorf("read --acme-http01-solver-image: no image; HTTP-01 challenges need one")
+	}
+	for _, q := range []struct {
+		flag, value string
+		to          *resource.Quantity
+	}{
+		{"request-cpu", f.solverCPURequest, &f.solver.CPURequest},
+		{"limits-cpu", f.solverCPULimit, &f.solver.CPULimit},
+		{"request-memory", f.solverMemoryRequest, &f.solver.MemoryRequest},
+		{"limits-memory", f.solverMemoryLimit, &f.solver.MemoryLimit},
+	} {
+		quantity, err := resource.ParseQuantity(q.value)
+		if err != nil {
+			return controllers.Config{}, fmt.Errorf("read --acme-http01-solver-resource-%s: %q is not a quantity such as 10m or 64Mi", q.flag, q.value)
+		}
+		*q.to = quantity
+	}
+	return controllers.Config{
+		ClusterResourceNamespace:    f.clusterResourceNamespace,
+		Workers:                     f.workers,
+		UserAgent:                   "certwright/" + version,
+		CopiedAnnotations:           f.copiedAnnotations,
+		OwnSecrets:                  f.ownSecrets,
+		DisableApproval:             disableApproval,
+		DefaultIssuer:               f.defaultIssuer,
+		AutoCertificateAnnotations:  f.autoAnnotations,
+		ExtraCertificateAnnotations: f.extraAnnotations,
+		Solver:                      f.solver,
+		SolverNameservers:           f.solverNameservers,
+		MaxConcurrentChallenges:     f.maxConcurrentChallenge,
+	}, nil
+}
+
+func (f *flags) logger(out io.Writer) (logr.Logger, error) {
+	config := zap.NewProductionEncoderConfig()
+	config.EncodeTime = zapcore.RFC3339TimeEncoder
+	var encoder zapcore.Encoder
+	switch f.logFormat {
+	case "text":
+		encoder = zapcore.NewConsoleEncoder(config)
+	case "json":
+		encoder = zapcore.NewJSONEncoder(config)
+	default:
+		return logr.Logger{}, fmt.Errorf("read --logging-format: %q is neither text nor json", f.logFormat)
+	}
+	level := zapcore.Level(-f.verbosity) //nolint:gosec // a verbosity is a small number
+	return zapr.NewLogger(zap.New(zapcore.NewCore(encoder, zapcore.AddSync(out), level))), nil
+}

@@ -1,0 +1,112 @@
+// Command controller runs the operator.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/controllers"
+	"github.com/certwright/certwright/internal/kube"
+)
+
+// version is set by the build.
+var version = "devel"
+
+func main() {
+	ctx := ctrl.SetupSignalHandler()
+	if err := newCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "certwright:", err)
+		os.Exit(1)
+	}
+}
+
+func newCommand() *cobra.Command {
+	f := defaultFlags()
+	cmd := &cobra.Command{
+		Use:           "controller",
+		Short:         "Obtain, keep and renew the certificates that a cluster asks for",
+		Version:       version,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), f) },
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+func run(ctx context.Context, f *flags) error {
+	logger, err := f.logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logger)
+	config, err := f.restConfig()
+	if err != nil {
+		return fmt.Errorf("find cluster: %w", err)
+	}
+	controllersConfig, err := f.controllers()
+	if err != nil {
+		return err
+	}
+	mgr, err := newManager(config, f)
+	if err != nil {
+		return err
+	}
+	if err := controllers.Setup(ctx, mgr, controllersConfig); err != nil {
+		return err
+	}
+	logger.Info("start", "version", version)
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+func newManager(config *rest.Config, f *flags) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("build scheme: %w", err)
+		}
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                 scheme,
+		Cache:                  kube.CacheOptions(),
+		Client:                 kube.ClientOptions(),
+		Metrics:                metricsserver.Options{BindAddress: f.metricsAddress},
+		HealthProbeBindAddress: f.healthAddress,
+		LivenessEndpointName:   "/livez",
+
+		LeaderElection:          f.leaderElect,
+		LeaderElectionID:        "cert-manager-controller", // the peer's: two operators must not work at once
+		LeaderElectionNamespace: f.leaderElectionNamespace,
+		LeaseDuration:           &f.leaseDuration,
+		RenewDeadline:           &f.renewDeadline,
+		RetryPeriod:             &f.retryPeriod,
+		// The process ends with the manager, so the lease can be given up at
+		// once and the next leader need not wait for it to run out.
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create manager: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, fmt.Errorf("add liveness check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("caches", kube.CachesSynced(mgr)); err != nil {
+		return nil, fmt.Errorf("add readiness check: %w", err)
+	}
+	return mgr, nil
+}

@@ -1,0 +1,97 @@
+package controllers
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/certwright/certwright/controllers/certificate"
+	"github.com/certwright/certwright/controllers/challenge"
+	"github.com/certwright/certwright/controllers/issuer"
+	"github.com/certwright/certwright/controllers/order"
+	"github.com/certwright/certwright/controllers/request"
+	"github.com/certwright/certwright/controllers/shim"
+	"github.com/certwright/certwright/internal/http01"
+	"github.com/certwright/certwright/internal/issuers"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/metrics"
+)
+
+// Config are the settings of the operator that controllers need.
+type Config struct {
+	ClusterResourceNamespace string
+	Workers                  int
+	UserAgent                string
+
+	CopiedAnnotations []string
+	OwnSecrets        bool
+	DisableApproval   bool
+
+	DefaultIssuer               shim.DefaultIssuer
+	AutoCertificateAnnotations  []string
+	ExtraCertificateAnnotations []string
+
+	Solver                  http01.Options
+	SolverNameservers       []string
+	MaxConcurrentChallenges int
+}
+
+// Setup adds all controllers to the manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
+	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	foreign, err := kube.NewForeignSecrets(mgr)
+	if err != nil {
+		return err
+	}
+	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
+	signers, accounts := issuers.New(issuers.Config{
+		Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
+		Random: rand.Reader, UserAgent: cfg.UserAgent, Observe: metrics.ObserveACME, Clock: time.Now,
+	})
+	checker := http01.NewChecker(http01.CheckerConfig{Nameservers: cfg.SolverNameservers})
+
+	for _, c := range []struct {
+		name  string
+		setup func() error
+	}{
+		{"certificate", func() error {
+			return certificate.Setup(mgr, certificate.Config{
+				Clock: time.Now, Random: rand.Reader, Secrets: secrets, Workers: cfg.Workers,
+				CopiedAnnotations: cfg.CopiedAnnotations, OwnSecrets: cfg.OwnSecrets,
+			})
+		}},
+		{"request", func() error {
+			return request.Setup(mgr, request.Config{Clock: time.Now, Signers: signers, Secrets: secrets, DisableApproval: cfg.DisableApproval, Workers: cfg.Workers})
+		}},
+		{"issuer", func() error {
+			return issuer.Setup(mgr, issuer.Config{
+				Clock: time.Now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
+			})
+		}},
+		{"order", func() error {
+			return order.Setup(mgr, order.Config{Clients: accounts, Clock: time.Now, Workers: cfg.Workers})
+		}},
+		{"challenge", func() error {
+			return challenge.Setup(mgr, challenge.Config{
+				Clients: accounts, Checker: checker, Solver: cfg.Solver, MaxConcurrent: cfg.MaxConcurrentChallenges,
+				Clock: time.Now, Workers: cfg.Workers,
+			})
+		}},
+		{"shim", func() error {
+			return shim.Setup(mgr, shim.Config{
+				Clock: time.Now, Workers: cfg.Workers, DefaultIssuer: cfg.DefaultIssuer,
+				AutoCertificateAnnotations: cfg.AutoCertificateAnnotations, ExtraCertificateAnnotations: cfg.ExtraCertificateAnnotations,
+			})
+		}},
+	} {
+		if err := c.setup(); err != nil {
+			return fmt.Errorf("set up %s controller: %w", c.name, err)
+		}
+	}
+	return nil
+}
