@@ -35,8 +35,8 @@ const rateLimitWait = time.Hour
 // Classify classes an error of this package, wrapped or not, or a problem found inside an order or a challenge. Any other error
 // is Retry.
 //
-//	no answer, cut-off answer, not an ACME answer, badNonce, orderNotReady   Retry
-//	5xx                                                                     Wait with Retry-After, else Retry
+//	no answer, cut-off answer, badNonce, orderNotReady, moved resource       Retry
+//	5xx, not an ACME answer                                                 Wait with Retry-After, else Retry
 //	rateLimited, 429                                                        Wait
 //	paused account, externalAccountRequired, userActionRequired             Stalled
 //	accountDoesNotExist (see IsAccountDoesNotExist), account deactivated    Stalled
@@ -64,6 +64,8 @@ func classifyProblem(p *Problem, now time.Time) Class {
 		return Class{Kind: Failed} // an object that failed does not recover, not even from the server's own trouble
 	case p.Type == typeBadNonce, p.Type == typeOrderNotReady:
 		return Class{Kind: Retry}
+	case p.Status == http.StatusNotFound && (p.Action == ActionCreateOrder || p.Action == ActionCreateAccount):
+		return Class{Kind: Retry} // the resource moved; the directory is fetched again
 	case p.Type == typeServerInternal, p.Status >= 500:
 		return retryOrWait(p.RetryAfter)
 	case p.Type == typeUnauthorized && strings.Contains(strings.ToLower(p.Detail), "deactivated"):

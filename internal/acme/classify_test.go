@@ -49,6 +49,7 @@ func TestProblemsAreClassedByWhatTheCallerMustDo(t *testing.T) {
 		"alreadyReplaced":               {answered(ActionCreateOrder, 409, "alreadyReplaced", ""), Class{Kind: Failed}},
 		"invalidProfile":                {answered(ActionCreateOrder, 400, "invalidProfile", ""), Class{Kind: Failed}},
 		"malformed":                     {answered(ActionAcceptChallenge, 400, "malformed", ""), Class{Kind: Failed}},
+		"resource that moved":           {answered(ActionCreateOrder, 404, "malformed", ""), Class{Kind: Retry}},
 		"order that is gone":            {answered(ActionGetOrder, 404, "malformed", ""), Class{Kind: Failed}},
 		"dns in a challenge":            {&Problem{Type: typePrefix + "dns"}, Class{Kind: Failed}},
 		"unauthorized in a challenge":   {&Problem{Type: typeUnauthorized, Status: 403}, Class{Kind: Failed}},

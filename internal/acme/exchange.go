@@ -58,6 +58,9 @@ const (
 	// maxChain bounds a certificate chain, in bytes of PEM. A certificate with 100 names and post-quantum signatures stays
 	// under 30 KB, a chain of four under 120 KB; and a Secret could not store more than a megabyte anyway.
 	maxChain = 1 << 20
+
+	// maxMediaType bounds what an error quotes of a content type, in bytes.
+	maxMediaType = 64
 )
 
 // exchange is one HTTP request.
@@ -211,7 +214,7 @@ func (c *Client) post(ctx context.Context, p post) (*answer, error) {
 // decode reads the answer's body as JSON into the given value.
 func (a *answer) decode(into any) error {
 	if a.mediaType != "" && a.mediaType != "application/json" {
-		return a.unusable(fmt.Sprintf("content type %q instead of JSON", a.mediaType), nil)
+		return a.unusable(fmt.Sprintf("content type %q instead of JSON", truncate(a.mediaType, maxMediaType)), nil)
 	}
 	if err := json.Unmarshal(a.body, into); err != nil {
 		return a.unusable("not the JSON document that was asked for", err)

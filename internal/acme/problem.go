@@ -95,7 +95,8 @@ func (p *Problem) text() string {
 }
 
 // Link is the URL that a person has to visit so that requests are accepted again: the instance of userActionRequired, new
-// terms of service, or the portal that a CA names when it paused an account. Empty if there is none.
+// terms of service, or the portal that a CA names when it paused an account. Empty if there is none. A portal's link holds a
+// token, so that it differs from one answer to the next: do not ask again only to see whether it still holds.
 func (p *Problem) Link() string {
 	switch {
 	case p.paused():

@@ -107,7 +107,11 @@ func (j *journey) authorization(url string) *acme.Authorization {
 func (j *journey) authorize(order *acme.Order) *acme.Order {
 	j.Helper()
 	for _, url := range order.Authorizations {
-		challenge := j.authorization(url).Challenge(acme.ChallengeHTTP01)
+		authorization := j.authorization(url)
+		if authorization.Status == acme.StatusValid {
+			continue // the server used one of an earlier order again, as it may
+		}
+		challenge := authorization.Challenge(acme.ChallengeHTTP01)
 		if challenge == nil {
 			j.Fatalf("%s offers no HTTP-01", url)
 		}

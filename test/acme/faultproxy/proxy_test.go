@@ -6,17 +6,26 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // serve starts a proxy in front of a server that counts the requests it acts on.
-func serve(t *testing.T) (proxy *Proxy, get func(path string) string, acted *[]string) {
+func serve(t *testing.T) (proxy *Proxy, get func(path string) string, acted func() []string) {
 	t.Helper()
-	acted = &[]string{}
+	var mu sync.Mutex
+	var requests []string
+	acted = func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return requests
+	}
 	proxy = New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		*acted = append(*acted, r.Method+" "+r.URL.Path)
+		mu.Lock()
+		defer mu.Unlock()
+		requests = append(requests, r.Method+" "+r.URL.Path)
 		w.Header().Set("Replay-Nonce", "fresh")
 		_, _ = io.WriteString(w, "hello")
 	}))
@@ -53,7 +62,7 @@ func TestRulesApplyToTheirPathAndCount(t *testing.T) {
 	if diff := cmp.Diff([]string{through, down, through, down, through}, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"POST /order/1", "POST /other", "POST /order/4"}, *acted); diff != "" {
+	if diff := cmp.Diff([]string{"POST /order/1", "POST /other", "POST /order/4"}, acted()); diff != "" {
 		t.Errorf("requests that the server saw (-want +got):\n%s", diff)
 	}
 	want := []Seen{{"POST", "/order/1", false}, {"POST", "/order/2", true}, {"POST", "/order/3", true}, {"POST", "/order/4", false}}
@@ -76,7 +85,7 @@ func TestAnswerIsLostBeforeOrAfterTheServerActed(t *testing.T) {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
-	if diff := cmp.Diff([]string{"POST /lose"}, *acted); diff != "" {
+	if diff := cmp.Diff([]string{"POST /lose"}, acted()); diff != "" {
 		t.Errorf("requests that the server saw (-want +got):\n%s", diff)
 	}
 }

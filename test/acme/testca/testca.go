@@ -64,6 +64,8 @@ type CA struct {
 	Challenges *challtestsrv.ChallSrv
 	// Roots are the CA's roots: of the default chain, then of the alternate one.
 	Roots []*x509.Certificate
+
+	log *serverLog
 }
 
 // setEnvironment makes validations and refusals happen at once and by rule. Pebble reads this when it is made.
@@ -71,7 +73,7 @@ var setEnvironment = sync.OnceValue(func() error {
 	for name, value := range map[string]string{
 		"PEBBLE_VA_NOSLEEP":      "1", // else a validation starts after up to 5 s
 		"PEBBLE_WFE_NONCEREJECT": "0", // the fault proxy does this
-		"PEBBLE_AUTHZREUSE":      "0", // else some orders come with valid authorizations
+		"PEBBLE_AUTHZREUSE":      "0", // else half of the orders come with valid authorizations, as now one in a hundred
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return err
@@ -90,7 +92,8 @@ func Start(t testing.TB, options Options) *CA {
 	if err != nil {
 		t.Fatalf("start challenge servers: %v", err)
 	}
-	quiet := log.New(io.Discard, "", 0)
+	lines := newServerLog()
+	logger := log.New(lines, "", 0)
 	store := db.NewMemoryStore()
 	for id, key := range options.ExternalAccounts {
 		if err := store.AddExternalAccountKeyByID(id, key); err != nil {
@@ -106,17 +109,17 @@ func Start(t testing.TB, options Options) *CA {
 	for name, seconds := range profiles {
 		offered[name] = ca.Profile{Description: "https://ca.example/profiles/" + name, ValidityPeriod: seconds}
 	}
-	authority := ca.New(quiet, store, "", "ecdsa", 1, 2, offered)
-	validator := va.New(quiet, answers.httpPort, answers.httpPort, true, answers.dns, store)
-	frontEnd := wfe.New(quiet, store, validator, authority, []string{"ca.example"}, true, len(options.ExternalAccounts) > 0, 3, 3)
+	authority := ca.New(logger, store, "", "ecdsa", 1, 2, offered)
+	validator := va.New(logger, answers.httpPort, answers.httpPort, true, answers.dns, store)
+	frontEnd := wfe.New(logger, store, validator, authority, []string{"ca.example"}, true, len(options.ExternalAccounts) > 0, 3, 3)
 
 	proxy := faultproxy.New(frontEnd.Handler())
 	server := httptest.NewUnstartedServer(proxy)
-	server.Config.ErrorLog = quiet // connections that the proxy breaks
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that the proxy breaks
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	running := &CA{
-		URL: server.URL, DirectoryURL: server.URL + PathDirectory, HTTPClient: server.Client(), Faults: proxy, Challenges: answers.server,
+		URL: server.URL, DirectoryURL: server.URL + PathDirectory, HTTPClient: server.Client(), Faults: proxy, Challenges: answers.server, log: lines,
 	}
 	for i := range authority.GetNumberOfRootCerts() {
 		root, err := x509.ParseCertificate(authority.GetRootCert(i).DER)
