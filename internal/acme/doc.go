@@ -25,7 +25,8 @@
 //	link.go            Link headers, URLs                              RFC 8288, RFC 8555 7.1
 //
 // and around them client.go (construction), exchange.go (one HTTP request, bounded), transport.go (the HTTP client),
-// errors.go, classify.go (what an error asks of the caller) and summary.go (an error as a sentence for a person).
+// document.go (lenient JSON), errors.go, classify.go (what an error asks of the caller) and summary.go (an error as a sentence
+// for a person).
 //
 // # States of an order
 //
