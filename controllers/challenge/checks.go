@@ -100,11 +100,8 @@ func (c *checks) done(ended check, verdict lifecycle.SelfCheckVerdict, text stri
 		return // forgotten meanwhile
 	}
 	delete(c.running, ended.uid)
-	seen := &lifecycle.SelfCheckSeen{Verdict: verdict, Text: text, At: c.clock(), Checks: 1, PodReady: ended.podReady}
-	if before := c.last[ended.uid]; before != nil {
-		seen.Checks += before.Checks
-	}
-	c.last[ended.uid] = seen
+	seen := lifecycle.SelfCheckSeen{Verdict: verdict, Text: text, At: c.clock(), PodReady: ended.podReady}
+	c.last[ended.uid] = c.last[ended.uid].Follow(seen)
 }
 
 // of returns the last self-check of a Challenge, and whether one is under way.

@@ -59,8 +59,17 @@ type SelfCheckSeen struct {
 	Verdict  SelfCheckVerdict
 	Text     string // what was seen, for people; the same for the same sight
 	At       time.Time
-	Checks   int  // self-checks made so far
 	PodReady bool // whether the pod was ready when the check began
+	Checks   int  // self-checks made so far, not counting those of a pod that was not ready
+}
+
+// Follow returns a self-check with what is known from the one before.
+func (s *SelfCheckSeen) Follow(next SelfCheckSeen) *SelfCheckSeen {
+	next.Checks = 1
+	if s != nil && s.PodReady == next.PodReady {
+		next.Checks += s.Checks
+	}
+	return &next
 }
 
 // SolverObject is one of the objects that answer an HTTP-01 challenge.
@@ -439,7 +448,7 @@ func (p *challengePass) isChecked() bool {
 		p.wait(p.checkTrouble(), Sooner(p.now.Add(slotPause), p.CA.Expires))
 		p.d.Action = StartSelfCheck{}
 	default:
-		p.wait(p.checkTrouble(), Sooner(p.nextCheck(), p.CA.Expires))
+		p.wait(p.checkTrouble(), Sooner(Sooner(p.nextCheck(), p.endOfGrace()), p.CA.Expires))
 	}
 	return true
 }

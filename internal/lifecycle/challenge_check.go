@@ -19,7 +19,7 @@ func (p *challengePass) nextCheck() time.Time {
 // checkTrouble is what to tell about the self-check, once it has failed for
 // longer than it takes everywhere.
 func (p *challengePass) checkTrouble() string {
-	if p.Check == nil || p.Check.Verdict == SelfCheckPassed || p.now.Sub(p.Challenge.Status.PresentedAt.Time) < grace {
+	if p.Check == nil || p.Check.Verdict == SelfCheckPassed || !p.endOfGrace().IsZero() {
 		return ""
 	}
 	text := "self-check, before the CA is told to look: " + p.Check.Text
@@ -27,4 +27,14 @@ func (p *challengePass) checkTrouble() string {
 		text = "the solver's pod does not run: " + p.PodTrouble
 	}
 	return p.trouble(text + "; retried within a minute")
+}
+
+// endOfGrace is when people are told that the challenge can not be seen. Zero
+// if that is over.
+func (p *challengePass) endOfGrace() time.Time {
+	end := p.Challenge.Status.PresentedAt.Add(grace)
+	if !p.now.Before(end) {
+		return time.Time{}
+	}
+	return end
 }

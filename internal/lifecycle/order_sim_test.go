@@ -55,6 +55,9 @@ type acmeSim struct {
 	look       func(w *acmeSim, c string) SelfCheckVerdict // what a self-check sees
 	verdict    func(name string) acmev1.State              // what the CA sees
 	crashes    int
+
+	// trace is what happened, for transcripts.
+	trace []string
 }
 
 type simAuthorization struct {
@@ -115,6 +118,20 @@ func newACMESim(t *testing.T, names ...string) *acmeSim {
 	return w
 }
 
+// note adds a line to the trace.
+func (w *acmeSim) note(format string, args ...any) {
+	since := w.now.Sub(acmeSimStart).Round(10 * time.Millisecond)
+	w.trace = append(w.trace, fmt.Sprintf("%-12s %s", since, fmt.Sprintf(format, args...)))
+}
+
+// noteStatus adds what a status write changes, and the events after it.
+func (w *acmeSim) noteStatus(of string, before, after any, events []Event) {
+	w.note("%-9s status: %s", of, strings.Join(changedFields(before, after), ", "))
+	for _, e := range eventTexts(events) {
+		w.note("%-9s event:  %s", of, e)
+	}
+}
+
 func (w *acmeSim) forget() {
 	w.memory = &simMemory{authorizations: map[string]acmev1.ACMEAuthorization{}, challenges: map[string]*simChallengeMemory{}}
 }
@@ -133,6 +150,9 @@ func (w *acmeSim) write(what string, keys []string, change func()) {
 	}
 	change()
 	w.writes = append(w.writes, what)
+	if !strings.HasSuffix(what, "status") {
+		w.note("%-9s %s", strings.Fields(what)[0], strings.Join(strings.Fields(what)[1:], " "))
+	}
 	for _, key := range keys {
 		w.touch(key)
 	}
@@ -195,6 +215,7 @@ func (w *acmeSim) pass(key string) {
 				panic(r)
 			}
 			w.crashes++
+			w.note("CRASH")
 			w.crashAfter = 0
 			w.forget()
 			w.wakes = map[string]time.Time{}
@@ -261,6 +282,7 @@ func (w *acmeSim) passOrder() {
 			w.order.Status = d.Status
 		})
 		w.events = append(w.events, eventTexts(d.Events)...)
+		w.noteStatus("order", stored.Status, d.Status, d.Events)
 	}
 	w.sleep(simOrder, d.Wake, d.Status.Reason != "" || w.order.Status.State.Final() || len(w.challenges) > 0)
 }
@@ -326,11 +348,8 @@ func (w *acmeSim) passChallenge(name string) {
 		w.memory.challenges[name] = m
 	}
 	if !m.checking.IsZero() && !w.now.Before(m.checking) {
-		checks := 1
-		if m.check != nil {
-			checks += m.check.Checks
-		}
-		m.check = &SelfCheckSeen{Verdict: w.look(w, name), Text: "what was seen", At: w.now, Checks: checks, PodReady: m.podReady}
+		m.check = m.check.Follow(SelfCheckSeen{Verdict: w.look(w, name), Text: "the answer has status 404 instead of 200", At: w.now, PodReady: m.podReady})
+		w.note("self-check %s", map[SelfCheckVerdict]string{SelfCheckPassed: "passed", SelfCheckWrong: "wrong", SelfCheckUnreachable: "unreachable"}[m.check.Verdict])
 		m.checking = time.Time{}
 	}
 	seen := ChallengeSeen{
@@ -384,6 +403,7 @@ func (w *acmeSim) passChallenge(name string) {
 			w.challenges[name] = c
 		})
 		w.events = append(w.events, eventTexts(d.Events)...)
+		w.noteStatus("challenge", stored.Status, d.Status, d.Events)
 	}
 	done := d.Status.State.Final() || stored.DeletionTimestamp != nil
 	w.sleep(name, d.Wake, done || !m.checking.IsZero())
@@ -395,13 +415,16 @@ func (w *acmeSim) ask(step Step) (fault *Fault, unanswered bool) {
 	w.now = w.now.Add(time.Millisecond)
 	if w.faults != nil {
 		if f := w.faults(step, w.now); f != nil {
+			w.note("CA        %s: %s: %s", step, f.Kind, f.Message)
 			return f, false
 		}
 	}
 	if w.lost[step] {
 		delete(w.lost, step)
+		w.note("CA        %s: answer lost", step)
 		return &Fault{Kind: Retry, Message: string(step) + ": no answer"}, true
 	}
+	w.note("CA        %s", step)
 	return nil, false
 }
 
