@@ -78,7 +78,7 @@ type ChallengeSpec struct {
 	Key string `json:"key"`
 
 	// The solver that was chosen, overrides applied.
-	// +kubebuilder:validation:XValidation:rule=`[self.?selector] == [oldSelf.?selector] && [self.?http01] == [oldSelf.?http01] && [self.?dns01] == [oldSelf.?dns01] && has(self.waitInsteadOfSelfCheck) == has(oldSelf.waitInsteadOfSelfCheck) && (!has(self.waitInsteadOfSelfCheck) || duration(self.waitInsteadOfSelfCheck) == duration(oldSelf.waitInsteadOfSelfCheck))`,message=`solver cannot be changed: create another Challenge instead`
+	// +kubebuilder:validation:XValidation:rule=`[self.?selector] == [oldSelf.?selector] && [self.?http01] == [oldSelf.?http01] && [self.?dns01] == [oldSelf.?dns01] && has(self.waitInsteadOfSelfCheck) == has(oldSelf.waitInsteadOfSelfCheck) && (!has(self.waitInsteadOfSelfCheck) || self.waitInsteadOfSelfCheck == oldSelf.waitInsteadOfSelfCheck || duration(self.waitInsteadOfSelfCheck) == duration(oldSelf.waitInsteadOfSelfCheck))`,message=`solver cannot be changed: create another Challenge instead`
 	Solver ACMEChallengeSolver `json:"solver"`
 
 	// The issuer whose ACME account the challenge is accepted with.

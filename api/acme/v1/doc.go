@@ -6,8 +6,7 @@
 // letter: field names, their order, and what is left out when empty. The names
 // of Orders and Challenges are hashes of the JSON of their spec, so an order of
 // fields is part of the contract. Rules that join several fields are CEL
-// markers beside the fields; test/apirules has a test for each against a real
-// API server.
+// markers beside the fields; the package of cert-manager.io says more of them.
 //
 // +kubebuilder:object:generate=true
 // +groupName=acme.cert-manager.io

@@ -50,7 +50,7 @@ type OrderList struct {
 type OrderSpec struct {
 	// PEM-encoded certificate signing request with which the order is
 	// finalized.
-	// +kubebuilder:validation:XValidation:rule=`oldSelf.size() == 0 || self == oldSelf`,message=`request cannot be changed once it is set: create another Order instead`
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message=`request cannot be changed: create another Order instead`
 	Request []byte `json:"request"`
 
 	// The issuer whose ACME account the order is made with.
@@ -74,7 +74,7 @@ type OrderSpec struct {
 	// Wanted lifetime, for example 2160h. Sent to the CA only if the issuer
 	// has enableDurationFeature.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule=`duration(self) <= duration('2562047h')`,message=`must be a Go duration, for example 2160h or 1h30m`
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[-+]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^[-+]?0$') && duration(self) <= duration('2562047h')`,message=`must be a Go duration, for example 2160h or 1h30m`
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
 	// ACME profile to order.

@@ -26,7 +26,9 @@ type ACMEChallengeSolver struct {
 	// to look, for example 90s. Without it, the operator itself checks whether
 	// the key can be seen, which some networks make impossible.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule=`duration(self) >= duration('0s')`,message=`waitInsteadOfSelfCheck must be a Go duration that is not negative, for example 90s`
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[-+]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^[-+]?0$') && duration(self) >= duration('0s')`,message=`waitInsteadOfSelfCheck must be a Go duration that is not negative, for example 90s`
 	WaitInsteadOfSelfCheck *metav1.Duration `json:"waitInsteadOfSelfCheck,omitempty"`
 }
 

@@ -77,14 +77,14 @@ type CertificateSpec struct {
 	// Wanted lifetime, for example 2160h, at least 1h. The issuer may give
 	// another. Empty means 90 days.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule=`duration(self) >= duration('1h')`,message=`duration must be a Go duration of at least 1h, for example 2160h`
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[-+]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^[-+]?0$') && duration(self) >= duration('1h')`,message=`duration must be a Go duration of at least 1h, for example 2160h`
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
 	// How long before its expiry the certificate is renewed, for example 360h,
 	// at least 5m and less than duration. Empty means after two thirds of its
 	// lifetime. Excludes renewBeforePercentage.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule=`duration(self) >= duration('5m')`,message=`renewBefore must be a Go duration of at least 5m, for example 360h`
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[-+]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^[-+]?0$') && duration(self) >= duration('5m')`,message=`renewBefore must be a Go duration of at least 5m, for example 360h`
 	RenewBefore *metav1.Duration `json:"renewBefore,omitempty"`
 
 	// How much of its lifetime, in percent, is left when the certificate is
@@ -282,7 +282,7 @@ type CertificateRenewalWindows struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(s|m|h))+$`
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule=`duration(self) <= duration('2562047h')`,message=`must be a Go duration, for example 2160h or 1h30m`
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[-+]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^[-+]?0$') && duration(self) <= duration('2562047h')`,message=`must be a Go duration, for example 2160h or 1h30m`
 	WindowDuration *metav1.Duration `json:"windowDuration,omitempty"`
 
 	// When the window opens: minute, hour, day of month, month, day of week.

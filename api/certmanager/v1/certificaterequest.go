@@ -53,7 +53,7 @@ type CertificateRequestList struct {
 
 // CertificateRequestSpec says what to sign, and who asks. It never changes.
 //
-// +kubebuilder:validation:XValidation:rule=`has(self.duration) == has(oldSelf.duration) && (!has(self.duration) || duration(self.duration) == duration(oldSelf.duration))`,message=`duration cannot be changed: create another CertificateRequest instead`,fieldPath=`.duration`
+// +kubebuilder:validation:XValidation:rule=`has(self.duration) == has(oldSelf.duration) && (!has(self.duration) || self.duration == oldSelf.duration || duration(self.duration) == duration(oldSelf.duration))`,message=`duration cannot be changed: create another CertificateRequest instead`,fieldPath=`.duration`
 // +kubebuilder:validation:XValidation:rule=`[self.issuerRef.name, self.issuerRef.?kind.orValue(""), self.issuerRef.?group.orValue("")] == [oldSelf.issuerRef.name, oldSelf.issuerRef.?kind.orValue(""), oldSelf.issuerRef.?group.orValue("")]`,message=`issuerRef cannot be changed: create another CertificateRequest instead`,fieldPath=`.issuerRef`
 // +kubebuilder:validation:XValidation:rule=`[self.?isCA.orValue(false)] == [oldSelf.?isCA.orValue(false)]`,message=`isCA cannot be changed: create another CertificateRequest instead`,fieldPath=`.isCA`
 // +kubebuilder:validation:XValidation:rule=`[self.?usages.orValue([])] == [oldSelf.?usages.orValue([])]`,message=`usages cannot be changed: create another CertificateRequest instead`,fieldPath=`.usages`
@@ -64,7 +64,7 @@ type CertificateRequestList struct {
 type CertificateRequestSpec struct {
 	// Wanted lifetime, for example 2160h. The issuer may give another.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule=`duration(self) <= duration('2562047h')`,message=`must be a Go duration, for example 2160h or 1h30m`
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[-+]?(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^[-+]?0$') && duration(self) <= duration('2562047h')`,message=`must be a Go duration, for example 2160h or 1h30m`
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
 	// Who is to sign. An Issuer is in the same namespace.
