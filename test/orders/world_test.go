@@ -1,0 +1,412 @@
+package orders
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr/testr"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/controllers/challenge"
+	"github.com/certwright/certwright/controllers/order"
+	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/http01"
+	"github.com/certwright/certwright/internal/http01/responder"
+	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/test/acme/testca"
+	"github.com/certwright/certwright/test/apiserver"
+)
+
+func TestMain(m *testing.M) { apiserver.Main(m) }
+
+// world is a namespace, a CA, an issuer and a way in from the internet.
+type world struct {
+	t         *testing.T
+	namespace string
+	api       client.WithWatch // neither counted nor cached
+	ca        *testca.CA
+	account   *acme.Client
+	config    *rest.Config
+	web       *httptest.Server
+	writes    *writes
+
+	mu   sync.Mutex
+	open bool // the way in
+}
+
+// Client gives the controllers the account.
+func (w *world) Client(context.Context, cmv1.GenericIssuer) (*acme.Client, error) { return w.account, nil }
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, config: apiserver.Start(t), ca: testca.Start(t, testca.Options{}), open: true, writes: &writes{}}
+	w.namespace = apiserver.Namespace(t, w.config)
+	var err error
+	if w.api, err = client.NewWithWatch(w.config, client.Options{Scheme: scheme(t)}); err != nil {
+		t.Fatal(err)
+	}
+	w.account = w.register()
+	w.web = httptest.NewServer(w)
+	t.Cleanup(w.web.Close)
+	issuer := &cmv1.Issuer{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "pebble"},
+		Spec: cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{ACME: &acmev1.ACMEIssuer{
+			Server:     w.ca.DirectoryURL,
+			PrivateKey: cmmeta.SecretKeySelector{LocalObjectReference: cmmeta.LocalObjectReference{Name: "account"}},
+			Solvers: []acmev1.ACMEChallengeSolver{{
+				HTTP01: &acmev1.ACMEChallengeSolverHTTP01{Ingress: &acmev1.ACMEChallengeSolverHTTP01Ingress{}},
+			}},
+		}}},
+	}
+	if err := w.api.Create(t.Context(), issuer); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func scheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func (w *world) register() *acme.Client {
+	w.t.Helper()
+	key, err := acme.GenerateAccountKey(acme.KeyECDSAP256)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	anonymous, err := acme.New(acme.Config{DirectoryURL: w.ca.DirectoryURL, HTTPClient: w.ca.HTTPClient, Key: key})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	account, err := anonymous.NewAccount(w.t.Context(), acme.AccountRequest{TermsAgreed: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return anonymous.WithAccount(account.URL)
+}
+
+// operator runs the two controllers until it is stopped, or the test ends.
+func (w *world) operator() (stop func()) {
+	w.t.Helper()
+	counted := rest.CopyConfig(w.config)
+	counted.Wrap(w.writes.wrap)
+	caches := kube.CacheOptions()
+	caches.DefaultNamespaces = map[string]cache.Config{w.namespace: {}}
+	skip := true
+	mgr, err := ctrl.NewManager(counted, ctrl.Options{
+		Scheme:     scheme(w.t),
+		Cache:      caches,
+		Client:     kube.ClientOptions(),
+		Metrics:    server.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: &skip}, // several in one process
+		Logger:     testr.NewWithInterface(quiet{w.t}, testr.Options{}),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	checker := http01.NewChecker(http01.CheckerConfig{DialContext: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
+	for _, err := range []error{
+		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
+		order.Setup(mgr, order.Config{Clients: w}),
+		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test")}),
+	} {
+		if err != nil {
+			cancel()
+			w.t.Fatal(err)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Errorf("operator: %v", err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// quiet logs to the test, but not after it, where the manager's goroutines
+// still have a last word.
+type quiet struct{ t *testing.T }
+
+func (q quiet) Helper() {}
+func (q quiet) Log(args ...any) {
+	if q.t.Context().Err() == nil {
+		q.t.Log(args...)
+	}
+}
+
+// writes counts what the operator sends to the API server, except for reads.
+type writes struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (c *writes) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodGet {
+			parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+			c.mu.Lock()
+			c.list = append(c.list, r.Method+" "+resourceOf(parts))
+			c.mu.Unlock()
+		}
+		return next.RoundTrip(r)
+	})
+}
+
+// resourceOf is the resource in a path such as
+// apis/group/v1/namespaces/ns/resource/name/subresource.
+func resourceOf(parts []string) string {
+	for i, part := range parts {
+		if part == "namespaces" && len(parts) > i+2 {
+			resource := parts[i+2]
+			if len(parts) > i+4 {
+				resource += "/" + parts[i+4]
+			}
+			return resource
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+func (c *writes) count() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counts := map[string]int{}
+	for _, w := range c.list {
+		counts[w]++
+	}
+	return counts
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// dial leads every name on the internet to the data plane.
+func (w *world) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, w.web.Listener.Addr().String())
+}
+
+func (w *world) setOpen(open bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open = open
+}
+
+// ServeHTTP is the data plane. What it answers itself, it has the CA's web
+// server answer, too.
+func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	open := w.open
+	w.mu.Unlock()
+	if !open {
+		http.Error(rw, "no way in", http.StatusServiceUnavailable)
+		return
+	}
+	answer, found := w.route(r)
+	if !found {
+		http.NotFound(rw, r)
+		return
+	}
+	recorder := httptest.NewRecorder()
+	responder.Handler(answer).ServeHTTP(recorder, r)
+	if recorder.Code == http.StatusOK {
+		w.ca.Challenges.AddHTTPOneChallenge(answer.Token, recorder.Body.String())
+	}
+	rw.WriteHeader(recorder.Code)
+	_, _ = io.Copy(rw, recorder.Body)
+}
+
+// route follows a request through Ingress and Service to the arguments of a
+// pod.
+func (w *world) route(r *http.Request) (responder.Answer, bool) {
+	ctx, in := r.Context(), client.InNamespace(w.namespace)
+	var ingresses networkingv1.IngressList
+	if err := w.api.List(ctx, &ingresses, in); err != nil {
+		return responder.Answer{}, false
+	}
+	for _, ingress := range ingresses.Items {
+		for _, rule := range ingress.Spec.Rules {
+			if rule.Host != r.Host || rule.HTTP == nil {
+				continue
+			}
+			for _, path := range rule.HTTP.Paths {
+				if path.Path != r.URL.Path || path.Backend.Service == nil {
+					continue
+				}
+				return w.backend(ctx, path.Backend.Service)
+			}
+		}
+	}
+	return responder.Answer{}, false
+}
+
+func (w *world) backend(ctx context.Context, to *networkingv1.IngressServiceBackend) (responder.Answer, bool) {
+	var service corev1.Service
+	if err := w.api.Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: to.Name}, &service); err != nil {
+		return responder.Answer{}, false
+	}
+	if service.Spec.Ports[0].Port != to.Port.Number {
+		return responder.Answer{}, false
+	}
+	var pods corev1.PodList
+	if err := w.api.List(ctx, &pods, client.InNamespace(w.namespace), client.MatchingLabels(service.Spec.Selector)); err != nil || len(pods.Items) == 0 {
+		return responder.Answer{}, false
+	}
+	args := map[string]string{}
+	for _, arg := range pods.Items[0].Spec.Containers[0].Args {
+		name, value, _ := strings.Cut(arg, "=")
+		args[name] = value
+	}
+	return responder.Answer{Domain: args["--domain"], Token: args["--token"], Key: args["--key"]}, true
+}
+
+// order creates an Order for names with a signing request of its own.
+func (w *world) order(name string, names ...string) *ecdsa.PrivateKey {
+	w.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: names}, key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o := &acmev1.Order{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		Spec: acmev1.OrderSpec{
+			Request:   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}),
+			IssuerRef: cmmeta.IssuerReference{Name: "pebble"},
+			DNSNames:  names,
+		},
+	}
+	if err := w.api.Create(w.t.Context(), o); err != nil {
+		w.t.Fatal(err)
+	}
+	return key
+}
+
+func (w *world) get(name string) *acmev1.Order {
+	w.t.Helper()
+	o := &acmev1.Order{}
+	if err := w.api.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: name}, o); err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
+// patience is for a busy machine; nothing here takes long.
+const patience = 2 * time.Minute
+
+// eventually waits until something is so, and fails the test with what is
+// instead.
+func (w *world) eventually(what string, is func() (done bool, instead any)) {
+	w.t.Helper()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	for {
+		done, instead := is()
+		if done {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-end.C:
+			w.t.Fatalf("not so: %s; instead: %+v", what, instead)
+		}
+	}
+}
+
+func (w *world) eventuallyOrder(name, what string, is func(acmev1.OrderStatus) bool) {
+	w.t.Helper()
+	w.eventually("order is "+what, func() (bool, any) {
+		status := w.get(name).Status
+		return is(status), status
+	})
+}
+
+// left lists what the solving of challenges has left behind.
+func (w *world) left() []string {
+	w.t.Helper()
+	var names []string
+	for kind, list := range map[string]client.ObjectList{
+		"challenge": &acmev1.ChallengeList{}, "pod": &corev1.PodList{}, "service": &corev1.ServiceList{}, "ingress": &networkingv1.IngressList{},
+	} {
+		if err := w.api.List(w.t.Context(), list, client.InNamespace(w.namespace)); err != nil {
+			w.t.Fatal(err)
+		}
+		err := eachItem(list, func(o client.Object) {
+			if o.GetDeletionTimestamp() == nil { // a pod without a kubelet is never quite gone
+				names = append(names, kind+" "+o.GetName())
+			}
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return names
+}
+
+func (w *world) eventuallyClean() {
+	w.t.Helper()
+	w.eventually("nothing is left", func() (bool, any) {
+		left := w.left()
+		return len(left) == 0, left
+	})
+}
+
+// events lists the reasons of the events about objects of a kind.
+func (w *world) events(kind string) []string {
+	w.t.Helper()
+	var list eventsv1.EventList
+	if err := w.api.List(w.t.Context(), &list, client.InNamespace(w.namespace)); err != nil {
+		w.t.Fatal(err)
+	}
+	var reasons []string
+	for _, e := range list.Items {
+		if e.Regarding.Kind == kind {
+			reasons = append(reasons, e.Reason)
+		}
+	}
+	return reasons
+}
