@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+)
+
+// Budgets, per certificate from a CA issuer.
+const (
+	maxRequests     = 9.0
+	maxEvents       = 2.0
+	minShareOfFloor = 0.60
+	maxCPU          = 6 * time.Millisecond // with ECDSA keys
+	maxGrowth       = 1.2                  // of the CPU, from the small run to the large one
+	maxIdleAfter    = 5 * time.Second
+)
+
+// row is a figure, beside its budget if it has one.
+type row struct {
+	Figure   string `json:"figure"`
+	Measured string `json:"measured"`
+	Again    string `json:"again,omitempty"` // measured once more
+	Budget   string `json:"budget,omitempty"`
+	OK       bool   `json:"ok"`
+
+	of   measurements // what the figure was made of
+	time bool         // a time, which the machine's other work can spoil; a count is exact
+}
+
+// judge makes the table of a round.
+func judge(o options, r round) []row {
+	small := r.Small
+	rows := runRows(o, small, measureSmall)
+	rows = append(rows,
+		row{Figure: "certificates per second, plain client", Measured: fmt.Sprintf("%.1f", r.Floor.Rate), of: measureFloor},
+		row{Figure: "CPU per certificate, plain client", Measured: millis(r.Floor.cpuEach()), of: measureFloor},
+		row{Figure: "latency p50, p99, plain client", Measured: latency(r.Floor.P50, r.Floor.P99), of: measureFloor},
+	)
+	share := small.Rate / r.Floor.Rate
+	rows = append(rows, row{
+		Figure: "rate, of the plain client's", Measured: fmt.Sprintf("%.0f %%", 100*share), Budget: fmt.Sprintf(">= %.0f %%", 100*minShareOfFloor),
+		OK: share >= minShareOfFloor, of: measureSmall | measureFloor, time: true,
+	})
+	rows = append(rows, row{
+		Figure: "CPU per certificate, of the plain client's", of: measureSmall | measureFloor,
+		Measured: fmt.Sprintf("%.0f %%", 100*float64(small.cpuEach())/float64(r.Floor.cpuEach())),
+	})
+	if o.scale > 0 {
+		rows = append(rows, runRows(o, r.Large, measureLarge)...)
+		growth := float64(r.Large.cpuEach()) / float64(small.cpuEach())
+		rows = append(rows, row{
+			Figure: fmt.Sprintf("CPU per certificate, %d to %d", r.Large.Certificates, small.Certificates), Measured: fmt.Sprintf("%.2f", growth),
+			Budget: fmt.Sprintf("<= %.1f", maxGrowth), OK: growth <= maxGrowth, of: measureSmall | measureLarge, time: true,
+		})
+	}
+	for i := range rows {
+		if rows[i].Budget == "" {
+			rows[i].OK = true
+		}
+	}
+	return rows
+}
+
+// runRows are the figures of one run of the operator.
+func runRows(o options, r operatorRun, of measurements) []row {
+	at := fmt.Sprintf(", %d certificates", r.Certificates)
+	perCertificate := r.each(r.Requests.total())
+	events := r.each(r.Requests.events())
+	cpu := row{Figure: "CPU per certificate" + at, Measured: millis(r.cpuEach()), of: of}
+	if o.key == cmv1.ECDSAKeyAlgorithm && of == measureSmall {
+		cpu.Budget, cpu.OK, cpu.time = "<= "+millis(maxCPU), r.cpuEach() <= maxCPU, true
+	}
+	idleAfter := fmt.Sprintf("%.1f s", r.IdleAfter.Seconds())
+	if r.NotIdle {
+		idleAfter = "not in " + idleAfter
+	}
+	return []row{
+		{Figure: "requests per certificate" + at, Measured: fmt.Sprintf("%.2f", perCertificate), Budget: fmt.Sprintf("<= %.0f", maxRequests), OK: perCertificate <= maxRequests, of: of},
+		{Figure: "of which events", Measured: fmt.Sprintf("%.2f", events), Budget: fmt.Sprintf("<= %.0f", maxEvents), OK: events <= maxEvents, of: of},
+		{Figure: "certificates per second" + at, Measured: fmt.Sprintf("%.1f", r.Rate), of: of},
+		{Figure: "latency p50, p99" + at, Measured: latency(r.P50, r.P99), of: of},
+		cpu,
+		{Figure: "idle after the last is ready" + at, Measured: idleAfter, Budget: fmt.Sprintf("<= %.0f s", maxIdleAfter.Seconds()), OK: !r.NotIdle && r.IdleAfter <= maxIdleAfter, of: of, time: true},
+		{Figure: "peak memory" + at, Measured: fmt.Sprintf("%d MiB", r.PeakRSS>>20), of: of},
+	}
+}
+
+// toRepeat is what has to be measured once more: whatever a time over its budget was made of.
+func toRepeat(rows []row) measurements {
+	var again measurements
+	for _, r := range rows {
+		if r.time && !r.OK {
+			again |= r.of
+		}
+	}
+	return again
+}
+
+// mergeRows joins the tables of two rounds, of which the second measured some things once more. A time has to be within
+// its budget in one of them, a count in both.
+func mergeRows(first, second []row, again measurements) []row {
+	merged := make([]row, len(first))
+	for i, r := range first {
+		if r.of&again != 0 {
+			r.Again = second[i].Measured
+			if r.time {
+				r.OK = r.OK || second[i].OK
+			} else {
+				r.OK = r.OK && second[i].OK
+			}
+		}
+		merged[i] = r
+	}
+	return merged
+}
+
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}
+
+func latency(p50, p99 time.Duration) string {
+	return fmt.Sprintf("%.2f s, %.2f s", p50.Seconds(), p99.Seconds())
+}

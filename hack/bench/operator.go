@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// operator is the operator, running as a process of its own.
+type operator struct {
+	cmd     *exec.Cmd
+	gone    chan struct{} // closed when the process has ended
+	log     string
+	metrics string // URL
+}
+
+// buildOperator builds cmd/controller as it is shipped.
+func buildOperator(ctx context.Context, root, into string) (program string, err error) {
+	program = filepath.Join(into, "controller")
+	if _, err := command(ctx, root, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/controller"); err != nil {
+		return "", fmt.Errorf("build operator: %w", err)
+	}
+	return program, nil
+}
+
+// startOperator starts the operator and waits until its caches are filled.
+func startOperator(ctx context.Context, program, kubeconfig, log string) (*operator, error) {
+	addresses, err := freeAddresses(2)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open operator's log: %w", err)
+	}
+	defer file.Close()
+	o := &operator{gone: make(chan struct{}), log: log, metrics: "http://" + addresses[0] + "/metrics"}
+	// Not bound to the context: whoever ends the bench wants the operator to end in order.
+	o.cmd = exec.Command(program, //nolint:gosec // built by the bench
+		"--kubeconfig="+kubeconfig,
+		"--leader-elect=false",
+		"--acme-http01-solver-image=none",
+		"--metrics-listen-address="+addresses[0],
+		"--health-listen-address="+addresses[1])
+	o.cmd.Stdout, o.cmd.Stderr = file, file
+	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := o.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start operator: %w", err)
+	}
+	go func() {
+		_ = o.cmd.Wait()
+		close(o.gone)
+	}()
+	err = poll(ctx, 2*time.Minute, "the operator to be ready", func() (bool, error) {
+		return answersOK(ctx, "http://"+addresses[1]+"/readyz"), o.alive()
+	})
+	if err != nil {
+		o.stop()
+		return nil, err
+	}
+	return o, nil
+}
+
+// alive is an error that shows the end of the log if the operator has ended.
+func (o *operator) alive() error {
+	select {
+	case <-o.gone:
+		return fmt.Errorf("the operator has ended: %s\n%s", o.cmd.ProcessState, o.logTail())
+	default:
+		return nil
+	}
+}
+
+func (o *operator) logTail() string {
+	const most = 2000
+	data, err := os.ReadFile(o.log)
+	if err != nil {
+		return err.Error()
+	}
+	data = bytes.TrimSpace(data)
+	if len(data) > most {
+		data = data[len(data)-most:]
+		data = data[bytes.IndexByte(data, '\n')+1:]
+	}
+	return string(data)
+}
+
+func (o *operator) pid() int { return o.cmd.Process.Pid }
+
+// stop ends the operator and waits for its end.
+func (o *operator) stop() {
+	_ = o.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-o.gone:
+	case <-time.After(15 * time.Second):
+		_ = o.cmd.Process.Kill()
+		<-o.gone
+	}
+}
+
+func answersOK(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// freeAddresses returns addresses on loopback on which nothing listens.
+func freeAddresses(n int) ([]string, error) {
+	var addresses []string
+	var listeners []net.Listener
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find free port: %w", err)
+		}
+		listeners = append(listeners, l)
+		addresses = append(addresses, l.Addr().String())
+	}
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+	return addresses, nil
+}
+
+// poll asks until the answer is yes. An error ends it.
+func poll(ctx context.Context, most time.Duration, what string, ask func() (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, most, fmt.Errorf("waited %s for %s", most, what))
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		yes, err := ask()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("wait for %s: %w", strings.TrimSpace(what), err)
+		}
+		if yes {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
