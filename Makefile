@@ -1,0 +1,69 @@
+# Certwright's commands. `make help` lists them.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+IMAGE   ?= certwright.dev/certwright:$(VERSION)
+GOFLAGS_BUILD := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+TOOL    := go tool -modfile=hack/tools/go.mod
+CLUSTER := go -C hack/cluster run .
+# The modules that are tested besides the product's own.
+TEST_MODULES := hack/cluster hack/bench test/acme test/orders test/compat
+
+.PHONY: help
+help: ## List the commands.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: generate
+generate: ## Generate deep copies, CRDs and the chart's copy of them.
+	$(TOOL) controller-gen object paths=./api/...
+	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
+	go run ./hack/chart
+
+.PHONY: build
+build: ## Build the binaries into bin/.
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/certwright ./cmd/controller
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/http01-solver ./cmd/http01-solver
+
+.PHONY: lint
+lint: ## Run the linters, the import rules among them.
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: test
+test: ## Run the unit tests and the tests against a real API server.
+	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./test/apirules/... ./test/apiserver/... ./test/admission/...
+	@for m in $(TEST_MODULES); do if [ -f $$m/go.mod ]; then echo "# $$m"; go -C $$m test ./...; fi; done
+
+.PHONY: e2e
+e2e: ## Run the journeys on a real node (Linux, root).
+	go test -count=1 -timeout 30m ./test/e2e/...
+
+.PHONY: bench
+bench: ## Measure the operator against its budgets on a control plane of its own.
+	go -C hack/bench run .
+
+.PHONY: image
+image: build ## Make the image as an OCI archive, without a container engine.
+	$(CLUSTER) image build --ref $(IMAGE) --user 65532:65532 --entry /certwright \
+	  --file /certwright=$(CURDIR)/bin/certwright --file /http01-solver=$(CURDIR)/bin/http01-solver \
+	  --file /etc/ssl/certs/ca-certificates.crt=/etc/ssl/certs/ca-certificates.crt \
+	  -o $(CURDIR)/bin/image.tar
+	@echo bin/image.tar: $(IMAGE)
+
+.PHONY: cluster-up
+cluster-up: ## Start a real Kubernetes node on this machine (Linux, root).
+	$(CLUSTER) up node
+
+.PHONY: cluster-down
+cluster-down: ## Stop it and remove its state.
+	$(CLUSTER) down --name node
+
+.PHONY: demo
+demo: ## Issue a certificate for an annotated Ingress, live, on a real cluster.
+	go run ./hack/demo
+
+.PHONY: demo-down
+demo-down: ## Remove what the demo left.
+	go run ./hack/demo down
