@@ -12,6 +12,7 @@ import (
 	"github.com/certwright/certwright/hack/cluster/binaries"
 	"github.com/certwright/certwright/hack/cluster/controlplane"
 	"github.com/certwright/certwright/hack/cluster/daemon"
+	"github.com/certwright/certwright/hack/cluster/node"
 )
 
 // phases prints how long each step took.
@@ -101,7 +102,7 @@ func up(ctx context.Context, args []string) error {
 		return fmt.Errorf("%s is a %s already; take it down first", o.name, s.Kind)
 	}
 	p := newPhases(os.Stderr)
-	c, err := openCluster(ctx, o, p)
+	c, err := prepare(ctx, o, p)
 	if err != nil {
 		if !exists {
 			_ = os.RemoveAll(o.dir) // holds nothing yet
@@ -118,6 +119,17 @@ func up(ctx context.Context, args []string) error {
 	p.total(fmt.Sprintf("%s %s is ready", o.kind, o.name))
 	fmt.Println(c.cp.Kubeconfig())
 	return nil
+}
+
+// prepare finds out whether the machine can run the cluster before it spends minutes on building programs for it.
+func prepare(ctx context.Context, o options, p *phases) (*cluster, error) {
+	if o.kind == kindNode {
+		if err := node.Preflight(ctx); err != nil {
+			return nil, err
+		}
+		p.done("what the machine can do")
+	}
+	return openCluster(ctx, o, p)
 }
 
 // running reports whether every daemon of the cluster is healthy. If one is not, it says which, and stops the rest, so
@@ -149,12 +161,11 @@ type cluster struct {
 	options
 	state state
 	cp    *controlplane.ControlPlane
-	node  nodeParts // of a node only
+	node  *node.Node // of a node only
 }
 
-var (
-	_, serviceCIDR, _ = net.ParseCIDR("10.96.0.0/16")
-)
+// serviceCIDR is the range of service addresses.
+var serviceCIDR = &net.IPNet{IP: net.IPv4(10, 96, 0, 0).To4(), Mask: net.CIDRMask(16, 32)}
 
 // openCluster reads a cluster's state or makes it, and builds the programs if need be.
 func openCluster(ctx context.Context, o options, p *phases) (*cluster, error) {

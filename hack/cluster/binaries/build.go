@@ -110,16 +110,19 @@ func done(entry string) bool {
 
 // prune removes what nobody has used for long. It is only housekeeping, so that its failures are not the caller's.
 func (b *Builder) prune(u Unit, current string) {
-	entries, err := filepath.Glob(filepath.Join(b.Cache, u.Name+"[-.]*"))
+	entries, err := os.ReadDir(b.Cache)
 	if err != nil {
 		return
 	}
-	for _, path := range entries {
-		info, err := os.Stat(path)
-		if err == nil && info.IsDir() && path != current && time.Since(info.ModTime()) > keepUnused {
-			fmt.Fprintf(b.Log, "removing %s, unused since %s\n", path, info.ModTime().Format(time.DateOnly))
-			_ = os.RemoveAll(path)
+	for _, entry := range entries {
+		path := filepath.Join(b.Cache, entry.Name())
+		ours := strings.HasPrefix(entry.Name(), u.Name+"-") || strings.HasPrefix(entry.Name(), u.Name+".tmp-")
+		info, err := entry.Info()
+		if err != nil || !ours || !entry.IsDir() || path == current || time.Since(info.ModTime()) < keepUnused {
+			continue
 		}
+		fmt.Fprintf(b.Log, "removing %s, unused since %s\n", path, info.ModTime().Format(time.DateOnly))
+		_ = os.RemoveAll(path)
 	}
 }
 
