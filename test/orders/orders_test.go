@@ -3,6 +3,7 @@ package orders
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,7 +11,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -68,13 +72,71 @@ func TestOrderIsIssuedWithinItsBudget(t *testing.T) {
 	}
 }
 
-func TestOrderOfSeveralNames(t *testing.T) {
+// More names than one pass asks about, and than may be under way at once.
+func TestOrderOfManyNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.slots = 3
 	w.operator()
-	w.order("shop", "a.example.com", "b.example.com", "c.example.com")
-	w.eventuallyOrder("shop", "valid", isValid)
+	var names []string
+	for i := range 11 {
+		names = append(names, fmt.Sprintf("n%d.example.com", i))
+	}
+	most := 0
+	w.order("shop", names...)
+	w.eventuallyOrder("shop", "valid", func(s acmev1.OrderStatus) bool {
+		var pods corev1.PodList
+		if err := w.api.List(t.Context(), &pods, client.InNamespace(w.namespace)); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, len(slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })))
+		return isValid(s)
+	})
 	w.eventuallyClean()
+	// A slot is given back when the name is proved; its pod goes right after.
+	if most > 6 || most == 0 {
+		t.Errorf("%d pods at the same time with 3 slots", most)
+	}
+}
+
+func TestPathComesAndGoesInAnIngressOfTheUsers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	kind := networkingv1.PathTypePrefix
+	web := &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"},
+		Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
+			Host: "shop.example.com",
+			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
+				Path: "/", PathType: &kind,
+				Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "shop", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+			}}}},
+		}}},
+	}
+	w.operator()
+	w.annotations = map[string]string{acmev1.ACMECertificateHTTP01IngressNameOverride: "web"}
+	w.order("shop", "shop.example.com")
+	w.eventuallyOrder("shop", "waiting for the Ingress", func(s acmev1.OrderStatus) bool {
+		return strings.Contains(s.Reason, `"shop.example.com": edit ingress: the Ingress "web" does not exist`)
+	})
+	if err := w.api.Create(t.Context(), web.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	w.eventuallyOrder("shop", "valid", isValid)
+	w.eventually("only the user's Ingress is left", func() (bool, any) {
+		left := w.left()
+		return slices.Equal(left, []string{"ingress web"}), left
+	})
+	after := &networkingv1.Ingress{}
+	if err := w.api.Get(t.Context(), client.ObjectKeyFromObject(web), after); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(web.Spec, after.Spec); diff != "" {
+		t.Errorf("the Ingress changed (-before +after):\n%s", diff)
+	}
+	if w.writes.count()["POST ingresses"] != 0 || w.writes.count()["PATCH ingresses"] != 2 {
+		t.Errorf("writes: %v", w.writes.count())
+	}
 }
 
 func TestOrderSaysThatTheCAIsDownAndGoesOnWhenItIsBack(t *testing.T) {

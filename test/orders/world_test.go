@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/testr"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -44,25 +45,32 @@ import (
 	"github.com/certwright/certwright/test/apiserver"
 )
 
-func TestMain(m *testing.M) { apiserver.Main(m) }
+func TestMain(m *testing.M) {
+	ctrl.SetLogger(logr.Discard()) // what is not logged by the managers below
+	apiserver.Main(m)
+}
 
 // world is a namespace, a CA, an issuer and a way in from the internet.
 type world struct {
-	t         *testing.T
-	namespace string
-	api       client.WithWatch // neither counted nor cached
-	ca        *testca.CA
-	account   *acme.Client
-	config    *rest.Config
-	web       *httptest.Server
-	writes    *writes
+	t           *testing.T
+	namespace   string
+	api         client.WithWatch // neither counted nor cached
+	ca          *testca.CA
+	account     *acme.Client
+	config      *rest.Config
+	web         *httptest.Server
+	annotations map[string]string // of the Orders
+	slots       int               // challenges at the same time; 0 for the default
+	writes      *writes
 
 	mu   sync.Mutex
 	open bool // the way in
 }
 
 // Client gives the controllers the account.
-func (w *world) Client(context.Context, cmv1.GenericIssuer) (*acme.Client, error) { return w.account, nil }
+func (w *world) Client(context.Context, cmv1.GenericIssuer) (*acme.Client, error) {
+	return w.account, nil
+}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -143,7 +151,7 @@ func (w *world) operator() (stop func()) {
 	for _, err := range []error{
 		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
 		order.Setup(mgr, order.Config{Clients: w}),
-		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test")}),
+		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots}),
 	} {
 		if err != nil {
 			cancel()
@@ -311,7 +319,7 @@ func (w *world) order(name string, names ...string) *ecdsa.PrivateKey {
 		w.t.Fatal(err)
 	}
 	o := &acmev1.Order{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name, Annotations: w.annotations},
 		Spec: acmev1.OrderSpec{
 			Request:   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}),
 			IssuerRef: cmmeta.IssuerReference{Name: "pebble"},
