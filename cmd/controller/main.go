@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -59,6 +60,12 @@ func run(ctx context.Context, f *flags) error {
 	controllersConfig, err := f.controllers()
 	if err != nil {
 		return err
+	}
+	if err := kube.WaitServed(ctrl.LoggerInto(ctx, logger), config, map[schema.GroupVersion][]string{
+		cmv1.GroupVersion:   {"certificates", "certificaterequests", "issuers", "clusterissuers"},
+		acmev1.GroupVersion: {"orders", "challenges"},
+	}); err != nil {
+		return fmt.Errorf("wait for the API: %w", err)
 	}
 	mgr, err := newManager(config, f)
 	if err != nil {
