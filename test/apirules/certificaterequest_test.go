@@ -13,6 +13,8 @@ var certificateRequestRows = []row{
 	{rule: "a CertificateRequest has a spec", base: certificateRequest, with: `spec: null`, want: "spec is required: say at least issuerRef and request"},
 	{rule: "the spec of a CertificateRequest cannot be removed", base: certificateRequest, then: `spec: null`, want: "spec cannot be removed"},
 	{rule: "a request is PEM", base: certificateRequest, with: `spec: {request: aW52YWxpZC1jc3I=}`, want: "request must be a PEM-encoded certificate signing request"},
+	{rule: "a request is bare PEM", base: certificateRequest, with: `spec: {request: +/+/LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0K}`, want: "request must be a PEM-encoded certificate signing request without text around it"},
+	{rule: "an issued certificate may have any text around it", base: certificateRequest, with: `status: {certificate: +/+/, ca: +/+/}`, then: `status: {conditions: [{type: Ready, status: "True"}]}`},
 	{rule: "a request is not empty", base: certificateRequest, with: `spec: {request: ""}`, want: "must be of type byte"},
 	{rule: "a request's issuer has a name", base: certificateRequest, with: `spec: {issuerRef: {name: ""}}`, want: "issuerRef.name must not be empty"},
 	{rule: "a request to an external issuer needs its group", base: certificateRequest, with: `spec: {issuerRef: {kind: AWSPCAIssuer}}`, want: "issuerRef.kind must be Issuer or ClusterIssuer, or issuerRef.group must name"},

@@ -46,6 +46,7 @@ var issuerRows = []row{
 	{rule: "an ACME issuer has an account key", base: acme, with: `spec: {acme: {privateKeySecretRef: {name: ""}}}`, want: "privateKeySecretRef.name must not be empty"},
 	{rule: "an ACME issuer may do without solvers", base: acme, with: `spec: {acme: {solvers: null}}`},
 	{rule: "an ACME issuer verifies its server in one way", base: acme, with: `spec: {acme: {caBundle: YQ==, skipTLSVerify: true}}`, want: "caBundle and skipTLSVerify exclude each other"},
+	{rule: "an ACME issuer's CA bundle may hold any text", base: acme, with: `spec: {acme: {caBundle: +/+/}}`, then: `spec: {acme: {email: jane@example.com}}`},
 	{rule: "an ACME issuer need not verify its server", base: acme, with: `spec: {acme: {skipTLSVerify: true}}`},
 	{rule: "an external account has a key ID", base: acme, with: `spec: {acme: {externalAccountBinding: {keyID: "", keySecretRef: {name: a, key: b}}}}`, want: "externalAccountBinding.keyID must not be empty"},
 	{rule: "an external account has a key", base: acme, with: `spec: {acme: {externalAccountBinding: {keyID: a, keySecretRef: {name: a}}}}`, want: "externalAccountBinding.keySecretRef must say name and key"},

@@ -38,18 +38,24 @@ spec: {request: aW52YWxpZC1jc3I=, issuerRef: {name: a, kind: b}, duration: 90d}`
 	}
 
 	// The same kinds under another group's name, so that the rules of the real
-	// ones stay in force for the other tests.
+	// ones stay in force for the other tests, and a name of its own for each
+	// run, since it takes some time until changed rules are in force.
 	crds := readCRDs(t)
 	for _, crd := range crds {
-		crd.Spec.Group = "stored." + crd.Spec.Group
+		crd.Spec.Group = namespace + "." + crd.Spec.Group
 		crd.Name = crd.Spec.Names.Plural + "." + crd.Spec.Group
 		crd.Spec.Names.ShortNames, crd.Spec.Names.Categories = nil, nil
 		crd.Annotations = map[string]string{"api-approved.kubernetes.io": "unapproved, for a test"}
 	}
 	install(t, crds, false)
+	t.Cleanup(func() {
+		if err := envtest.UninstallCRDs(apiserver.Start(t), envtest.CRDInstallOptions{CRDs: crds}); err != nil {
+			t.Errorf("remove CRDs: %v", err)
+		}
+	})
 	for name, object := range objects {
 		version := object.GroupVersionKind()
-		version.Group = "stored." + version.Group
+		version.Group = namespace + "." + version.Group
 		object.SetGroupVersionKind(version)
 		object.SetNamespace(namespace)
 		object.SetGenerateName("stored-")
@@ -69,7 +75,7 @@ spec: {request: aW52YWxpZC1jc3I=, issuerRef: {name: a, kind: b}, duration: 90d}`
 				t.Errorf("label: %v", err)
 			}
 			object.Object["status"] = parse(t, `{conditions: [{type: Ready, status: "False"}]}`).Object
-			if object.GroupVersionKind().Group == "stored.acme.cert-manager.io" {
+			if object.GroupVersionKind().Group == namespace+".acme.cert-manager.io" {
 				object.Object["status"] = parse(t, `{state: errored}`).Object
 			}
 			if err := c.Status().Update(t.Context(), object); err != nil {

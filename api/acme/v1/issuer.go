@@ -10,7 +10,7 @@ const DefaultAccountPrivateKeySecretKey = "tls.key"
 
 // ACMEIssuer is the account at an ACME CA, and how to prove names to it.
 //
-// +kubebuilder:validation:XValidation:rule=`!self.?skipTLSVerify.orValue(false) || self.?caBundle.orValue(b"").size() == 0`,message=`caBundle and skipTLSVerify exclude each other: remove one`
+// +kubebuilder:validation:XValidation:rule=`!self.?skipTLSVerify.orValue(false) || !has(self.caBundle)`,message=`caBundle and skipTLSVerify exclude each other: remove one`
 type ACMEIssuer struct {
 	// Contact address that the CA is told. A change of it updates the account.
 	// +optional

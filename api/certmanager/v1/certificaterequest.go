@@ -73,7 +73,7 @@ type CertificateRequestSpec struct {
 	IssuerRef cmmeta.IssuerReference `json:"issuerRef"`
 
 	// PEM-encoded certificate signing request.
-	// +kubebuilder:validation:XValidation:rule=`string(self).contains('-----BEGIN ')`,message=`request must be a PEM-encoded certificate signing request, encoded in base64 once`
+	// +kubebuilder:validation:XValidation:rule=`string(self).contains('-----BEGIN ')`,message=`request must be a PEM-encoded certificate signing request without text around it, encoded in base64 once`
 	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message=`request cannot be changed: create another CertificateRequest instead`
 	Request []byte `json:"request"`
 

@@ -13,8 +13,14 @@
 //
 // Some lists and strings have an upper bound that the contract does not have:
 // the API server refuses a rule whose cost it cannot estimate. Each bound is
-// above what any CA or DNS accepts, or what fits into an object: see Bounds in
+// above what any CA or DNS accepts, or what fits into an object: see bounds in
 // test/compat.
+//
+// Rules look into a field of bytes only where it holds bare PEM. The API server
+// shows rules such a field decoded with the URL alphabet of base64 but stores
+// it in the standard one, and a rule that meets '+' or '/' fails with an error
+// that nothing forgives. The base64 of bare PEM has neither: they stand for six
+// bits that only '>', '?', '~', DEL and bytes beyond ASCII bring about.
 //
 // Two rules of the contract cannot be said in CEL here and are for admission
 // policies: the immutable annotations of a CertificateRequest, since rules do

@@ -6,7 +6,7 @@ import (
 
 // VaultIssuer signs by the PKI secrets engine of a Vault server.
 //
-// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleSecretRef) || self.?caBundle.orValue(b"").size() == 0`,message=`caBundle and caBundleSecretRef exclude each other: remove one`
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleSecretRef) || !has(self.caBundle)`,message=`caBundle and caBundleSecretRef exclude each other: remove one`
 // +kubebuilder:validation:XValidation:rule=`has(self.clientCertSecretRef) == has(self.clientKeySecretRef)`,message=`clientCertSecretRef and clientKeySecretRef require each other: set both or none`
 type VaultIssuer struct {
 	// How the operator authenticates. Exactly one way is set.

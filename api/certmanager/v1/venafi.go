@@ -28,7 +28,7 @@ type VenafiIssuer struct {
 
 // VenafiTPP is a Trust Protection Platform server.
 //
-// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleSecretRef) || self.?caBundle.orValue(b"").size() == 0`,message=`caBundle and caBundleSecretRef exclude each other: remove one`
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleSecretRef) || !has(self.caBundle)`,message=`caBundle and caBundleSecretRef exclude each other: remove one`
 type VenafiTPP struct {
 	// URL of the API, for example https://tpp.example.com/vedsdk.
 	// +kubebuilder:validation:XValidation:rule=`self != ""`,message=`tpp.url must not be empty`
