@@ -87,6 +87,9 @@ func (a *Accounts) Client(ctx context.Context, issuer cmv1.GenericIssuer) (*acme
 		return nil, fmt.Errorf("%s is not an ACME issuer", nameOf(issuer))
 	}
 	key, err := a.key(ctx, a.placeOf(issuer))
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("the account key of %s does not exist", nameOf(issuer))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package issuers
 
 import (
+	"context"
 	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,7 +12,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -431,4 +435,23 @@ func TestClientFollowsTheIssuer(t *testing.T) {
 	if _, err := r.accounts.Client(t.Context(), r.issuer); err == nil {
 		t.Error("a client for an issuer that is not ACME")
 	}
+}
+
+// noNamespace refuses every Secret.
+type noNamespace struct{ client.Client }
+
+func (noNamespace) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
+	return apierrors.NewNotFound(corev1.Resource("namespaces"), o.GetNamespace())
+}
+
+func TestAccountKeyThatCanNotBeStoredIsSaidAndNoCAAsked(t *testing.T) {
+	t.Parallel()
+	r := newRegistrar(t)
+	r.accounts.client = noNamespace{}
+	verdict := r.check()
+	r.expect(verdict, false, "ErrVerifyACMEAccount")
+	if want := `store account key: namespaces "shop" not found`; verdict.Message != want || verdict.Wake.IsZero() {
+		t.Errorf("message %q, want %q; wake %s", verdict.Message, want, verdict.Wake)
+	}
+	r.expectAsked("")
 }

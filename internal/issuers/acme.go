@@ -49,7 +49,15 @@ func (s *acmeSigner) Sign(ctx context.Context, in Input) (lifecycle.Outcome, err
 	order := &acmev1.Order{}
 	err = s.client.Get(ctx, types.NamespacedName{Namespace: wanted.Namespace, Name: wanted.Name}, order, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
-		if err := s.client.Create(ctx, wanted, kube.FieldOwner); err != nil {
+		err := s.client.Create(ctx, wanted, kube.FieldOwner)
+		if message, refused := refusedWrite(err); refused {
+			return lifecycle.OutcomePending{
+				Reason:  cmv1.CertificateRequestEventOrderCreatingError,
+				Message: "create order: " + message,
+				Wake:    in.Now.Add(writeRecheck),
+			}, nil
+		}
+		if err != nil {
 			return nil, fmt.Errorf("create order: %w", err)
 		}
 		return lifecycle.OutcomePending{Reason: cmv1.CertificateRequestEventOrderCreated}, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509/pkix"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -223,5 +224,20 @@ func TestRequestFollowsItsOrder(t *testing.T) {
 				t.Errorf("deleted %t, want %t", deleted, row.deleted)
 			}
 		})
+	}
+}
+
+// fullQuota refuses every Order.
+type fullQuota struct{ oneOrder }
+
+func (*fullQuota) Create(context.Context, client.Object, ...client.CreateOption) error {
+	return apierrors.NewForbidden(acmev1.GroupVersion.WithResource("orders").GroupResource(), "web", errors.New("exceeded quota"))
+}
+
+func TestOrderThatTheAPIServerRefusesIsSaidAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	got, ok := sign(t, &acmeSigner{client: &fullQuota{}}, acmeRequest(t)).(lifecycle.OutcomePending)
+	if !ok || got.Reason != "OrderCreatingError" || !strings.Contains(got.Message, "exceeded quota") || !got.Wake.Equal(testNow.Add(time.Minute)) {
+		t.Errorf("outcome %#v", got)
 	}
 }

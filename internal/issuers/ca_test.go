@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -291,4 +292,22 @@ func BenchmarkCASign(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func FuzzKeyPair(f *testing.F) {
+	root := newAuthority(f, "root", nil, nil)
+	leaf := newAuthority(f, "middle", root, nil)
+	good := leaf.secret(f)
+	f.Add(good[tlsKey], good[tlsCert], pki.EncodeCertificates(root.cert))
+	f.Add(good[tlsKey], pki.EncodeCertificates(root.cert, leaf.cert), []byte{})
+	f.Add([]byte("garbage"), []byte("-----BEGIN CERTIFICATE-----"), []byte("x"))
+	f.Fuzz(func(t *testing.T, key, cert, ca []byte) {
+		pair := parseKeyPair(&corev1.Secret{Data: map[string][]byte{tlsKey: key, tlsCert: cert, caCert: ca}})
+		if pair.err != nil {
+			return
+		}
+		if !pair.cert.IsCA || !pki.SameKey(pair.cert.PublicKey, pair.key.Public()) || len(pair.root) == 0 {
+			t.Error("a key pair that can not sign passed")
+		}
+	})
 }

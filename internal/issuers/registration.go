@@ -38,6 +38,11 @@ func (a *Accounts) check(ctx context.Context, issuer cmv1.GenericIssuer, now tim
 			return unverified(fmt.Sprintf("Secret %q with the account key does not exist in namespace %q, and disableAccountKeyGeneration is set", place.Name, place.Namespace)), nil
 		}
 		key, err = a.createKey(ctx, place)
+		if message, refused := refusedWrite(err); refused {
+			verdict := unverified(message)
+			verdict.Wake = now.Add(writeRecheck)
+			return verdict, nil
+		}
 	}
 	if useless := (*keyError)(nil); errors.As(err, &useless) {
 		return unverified(useless.Error()), nil
@@ -56,6 +61,20 @@ func (a *Accounts) check(ctx context.Context, issuer cmv1.GenericIssuer, now tim
 		return lifecycle.IssuerVerdict{Reason: cmv1.IssuerReasonInvalidConfig, Message: err.Error()}, nil
 	}
 	return r.run(ctx, a)
+}
+
+// writeRecheck is when to try a refused write again: nobody tells when a
+// namespace, a quota or a permission has been mended.
+const writeRecheck = time.Minute
+
+// refusedWrite is what to tell people about a write that the API server refused
+// because of something that they have to mend.
+func refusedWrite(err error) (message string, refused bool) {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || !(apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err)) {
+		return "", false
+	}
+	return err.Error(), true
 }
 
 func checkServer(server string) error {
