@@ -319,8 +319,7 @@ require (
 )
 
 replace (
-	// Traefik's fork of it does not resolve; the parts that Traefik uses are in the original too.
-	github.com/abbot/go-http-auth => github.com/abbot/go-http-auth v0.4.0
+	github.com/abbot/go-http-auth => ./stub/httpauth
 	github.com/go-acme/lego/v5 => ./stub/lego
 	github.com/gorilla/mux => github.com/containous/mux v0.0.0-20250523120546-41b6ec3aed59
 	github.com/traefik/traefik/dynamic/ext => ./stub/traefikext
