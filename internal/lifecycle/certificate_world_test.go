@@ -146,7 +146,7 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 		if a.Reuse {
 			w.keys[a.Name] = seen.Secret.Data[TLSKey]
 		} else {
-			w.keys[a.Name] = newKeyPEM(t)
+			w.keys[a.Name] = newKeyPEM(t, a.Key)
 		}
 	case DeleteNextKey:
 		delete(w.keys, a.Name)
@@ -330,9 +330,9 @@ func (w *certificateWorld) issue(t testing.TB, lifetime time.Duration) Certifica
 	return CertificateDecision{}
 }
 
-func newKeyPEM(t testing.TB) []byte {
+func newKeyPEM(t testing.TB, spec pki.KeySpec) []byte {
 	t.Helper()
-	key, err := pki.GenerateKey(nil, pki.KeySpec{Algorithm: pki.Ed25519})
+	key, err := pki.GenerateKey(nil, spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,12 +45,12 @@ import (
 type SelfCheckVerdict int
 
 const (
-	// SelfCheckPassed: the right answer came.
+	// SelfCheckPassed means that the right answer came.
 	SelfCheckPassed SelfCheckVerdict = iota + 1
-	// SelfCheckWrong: an answer came, and it is not the right one.
+	// SelfCheckWrong means that an answer came, and it is not the right one.
 	SelfCheckWrong
-	// SelfCheckUnreachable: no answer came, which may be the fault of the
-	// way from here and need not concern the CA.
+	// SelfCheckUnreachable means that no answer came, which may be the fault
+	// of the way from here and need not concern the CA.
 	SelfCheckUnreachable
 )
 
@@ -117,11 +117,11 @@ type ChallengeSeen struct {
 type Slot int
 
 const (
-	// SlotUnknown: it has not been asked for.
+	// SlotUnknown means that it has not been asked for.
 	SlotUnknown Slot = iota
-	// SlotTaken: the challenge has one.
+	// SlotTaken means that the challenge has one.
 	SlotTaken
-	// SlotRefused: all are taken.
+	// SlotRefused means that all are taken.
 	SlotRefused
 )
 

@@ -270,6 +270,7 @@ func (w *acmeSim) passOrder() {
 		if c := w.challenges[a.Challenge.Name]; c != nil && c.DeletionTimestamp == nil {
 			w.write("delete challenge", []string{simOrder, c.Name}, func() { w.remove(c.Name) })
 		}
+	default: // nothing, or answered above
 	}
 	if !equalJSON(stored.Status, d.Status) {
 		if stored != w.order {
@@ -391,6 +392,7 @@ func (w *acmeSim) passChallenge(name string) {
 				delete(w.challenges, name)
 			}
 		})
+	default: // nothing, or answered above
 	}
 	if !equalJSON(stored.Status, d.Status) {
 		if stored != w.challenges[name] {
