@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -15,6 +16,9 @@ const (
 	maxCPU          = 6 * time.Millisecond // with ECDSA keys
 	maxGrowth       = 1.2                  // of the CPU, from the small run to the large one
 	maxIdleAfter    = 5 * time.Second
+
+	// maxReviews is how many permission reviews there may be for one issuer in each minute that has begun.
+	maxReviews = 1
 )
 
 // row is a figure, beside its budget if it has one.
@@ -66,12 +70,13 @@ func judge(o options, r round) []row {
 // runRows are the figures of one run of the operator.
 func runRows(o options, r operatorRun, of measurements) []row {
 	at := fmt.Sprintf(", %d certificates", r.Certificates)
-	perCertificate := r.each(r.Requests.total())
-	events := r.each(r.Requests.events())
+	perCertificate := r.each(r.Requests.forCertificates())
+	events := r.each(r.Requests.writes("events"))
 	cpu := row{Figure: "CPU per certificate" + at, Measured: millis(r.cpuEach()), of: of}
 	if o.key == cmv1.ECDSAKeyAlgorithm && of == measureSmall {
 		cpu.Budget, cpu.OK, cpu.time = "<= "+millis(maxCPU), r.cpuEach() <= maxCPU, true
 	}
+	reviews, maxReviews := r.Requests.writes(permissionReviews), maxReviews*math.Ceil(r.Took.Minutes()+1)
 	idleAfter := fmt.Sprintf("%.1f s", r.IdleAfter.Seconds())
 	if r.NotIdle {
 		idleAfter = "not in " + idleAfter
@@ -79,6 +84,7 @@ func runRows(o options, r operatorRun, of measurements) []row {
 	return []row{
 		{Figure: "requests per certificate" + at, Measured: fmt.Sprintf("%.2f", perCertificate), Budget: fmt.Sprintf("<= %.0f", maxRequests), OK: perCertificate <= maxRequests, of: of},
 		{Figure: "of which events", Measured: fmt.Sprintf("%.2f", events), Budget: fmt.Sprintf("<= %.0f", maxEvents), OK: events <= maxEvents, of: of},
+		{Figure: "permission reviews, in all", Measured: fmt.Sprintf("%.0f", reviews), Budget: fmt.Sprintf("<= %.0f", maxReviews), OK: reviews <= maxReviews, of: of},
 		{Figure: "certificates per second" + at, Measured: fmt.Sprintf("%.1f", r.Rate), of: of},
 		{Figure: "latency p50, p99" + at, Measured: latency(r.P50, r.P99), of: of},
 		cpu,

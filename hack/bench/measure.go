@@ -19,6 +19,7 @@ import (
 // empty cluster.
 type operatorRun struct {
 	Certificates int           `json:"certificates"`
+	Took         time.Duration `json:"took"` // from the first create until idle, in ns
 	Rate         float64       `json:"rate"` // certificates per second, from the first create to the last ready
 	P50          time.Duration `json:"p50"`  // from a create being accepted to ready being seen, in ns
 	P99          time.Duration `json:"p99"`
@@ -69,10 +70,7 @@ func (l *lab) issue(ctx context.Context, n int) (run operatorRun, err error) {
 	run, err = l.issueWith(ctx, o, namespace, n)
 	o.stop()
 	if err != nil {
-		if o.alive() != nil && ctx.Err() == nil {
-			err = fmt.Errorf("%w\nthe end of the operator's log:\n%s", err, o.logTail())
-		}
-		return run, err
+		return run, o.explain(ctx, err)
 	}
 	return run, l.removeNamespace(ctx, namespace)
 }
@@ -88,14 +86,14 @@ func (l *lab) issueWith(ctx context.Context, o *operator, namespace string, n in
 		m, err := scrape(ctx, http.DefaultClient, o.metrics)
 		return sum(m.by(sentMetric, "method")), errors.Join(err, m.has(sentMetric))
 	}
-	if rest, err := waitIdle(ctx, o.pid(), sent); err != nil || rest.not {
+	if rest, err := waitIdle(ctx, o.cpuTime, sent); err != nil || rest.not {
 		return run, errors.Join(errors.New("the operator is not idle before the measurement"), err)
 	}
 	before, err := l.account(ctx, o)
 	if err != nil {
 		return run, err
 	}
-	cpu, err := cpuTime(o.pid())
+	cpu, err := o.cpuTime()
 	if err != nil {
 		return run, err
 	}
@@ -103,7 +101,7 @@ func (l *lab) issueWith(ctx context.Context, o *operator, namespace string, n in
 	if err != nil {
 		return run, err
 	}
-	rest, err := waitIdle(ctx, o.pid(), sent)
+	rest, err := waitIdle(ctx, o.cpuTime, sent)
 	if err != nil {
 		return run, err
 	}
@@ -113,6 +111,7 @@ func (l *lab) issueWith(ctx context.Context, o *operator, namespace string, n in
 	}
 	run = operatorRun{
 		Certificates:  n,
+		Took:          rest.since.Sub(t.first),
 		Rate:          float64(n) / t.last.Sub(t.first).Seconds(),
 		P50:           percentile(t.latencies, 50),
 		P99:           percentile(t.latencies, 99),
@@ -127,7 +126,7 @@ func (l *lab) issueWith(ctx context.Context, o *operator, namespace string, n in
 	if run.Requests, err = attribute(since(after.sent, before.sent), since(after.served, before.served), own); err != nil {
 		return run, err
 	}
-	run.PeakRSS, err = peakRSS(o.pid())
+	run.PeakRSS, err = o.peakRSS()
 	return run, err
 }
 

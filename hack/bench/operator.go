@@ -65,19 +65,27 @@ func startOperator(ctx context.Context, program, kubeconfig, log string) (*opera
 	})
 	if err != nil {
 		o.stop()
-		return nil, err
+		return nil, o.explain(ctx, err)
 	}
 	return o, nil
 }
 
-// alive is an error that shows the end of the log if the operator has ended.
+// alive is an error if the operator has ended.
 func (o *operator) alive() error {
 	select {
 	case <-o.gone:
-		return fmt.Errorf("the operator has ended: %s\n%s", o.cmd.ProcessState, o.logTail())
+		return fmt.Errorf("the operator has ended: %s", o.cmd.ProcessState)
 	default:
 		return nil
 	}
+}
+
+// explain adds the end of the log to an error, unless the error is that the user has had enough.
+func (o *operator) explain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w\nthe end of the operator's log:\n%s", err, o.logTail())
 }
 
 func (o *operator) logTail() string {
@@ -94,7 +102,9 @@ func (o *operator) logTail() string {
 	return string(data)
 }
 
-func (o *operator) pid() int { return o.cmd.Process.Pid }
+func (o *operator) cpuTime() (time.Duration, error) { return cpuTime(o.cmd.Process.Pid) }
+
+func (o *operator) peakRSS() (int64, error) { return peakRSS(o.cmd.Process.Pid) }
 
 // stop ends the operator and waits for its end.
 func (o *operator) stop() {

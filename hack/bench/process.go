@@ -92,14 +92,14 @@ const (
 
 // waitIdle waits until the process is idle. The requests are counted after the CPU time is read, because counting
 // costs the process CPU.
-func waitIdle(ctx context.Context, pid int, requests func(context.Context) (float64, error)) (idle, error) {
+func waitIdle(ctx context.Context, cpuTime func() (time.Duration, error), requests func(context.Context) (float64, error)) (idle, error) {
 	tick := time.NewTicker(idleSample)
 	defer tick.Stop()
 	start := time.Now()
 	since, base := start, time.Duration(-1)
 	for {
 		now := time.Now()
-		cpu, err := cpuTime(pid)
+		cpu, err := cpuTime()
 		if err != nil {
 			return idle{}, err
 		}

@@ -33,7 +33,7 @@ var operatorResources = map[string]bool{
 	"certificates": true, "certificaterequests": true, "issuers": true, "clusterissuers": true,
 	"orders": true, "challenges": true,
 	"secrets": true, "events": true, "pods": true, "services": true, "ingresses": true,
-	"selfsubjectaccessreviews": true,
+	permissionReviews: true,
 }
 
 // served counts the requests for the operator's resources that the API server has answered.
@@ -101,14 +101,18 @@ func attribute(sent map[string]float64, answered map[kind]float64, own map[kind]
 	return r, nil
 }
 
-// total is the number of all the operator's requests.
-func (r requests) total() float64 { return sum(r.Sent) }
+// permissionReviews are requests that certificates do not cause but time: the operator asks once a minute whether it may
+// approve the requests for an issuer, however many there are.
+const permissionReviews = "selfsubjectaccessreviews"
 
-// events is how many of them made or changed events.
-func (r requests) events() float64 {
+// forCertificates is the number of the operator's requests without its permission reviews.
+func (r requests) forCertificates() float64 { return sum(r.Sent) - r.writes(permissionReviews) }
+
+// writes is how many of them wrote a resource.
+func (r requests) writes(resource string) float64 {
 	var n float64
 	for _, c := range r.Writes {
-		if c.Resource == "events" {
+		if c.Resource == resource {
 			n += c.N
 		}
 	}
