@@ -25,7 +25,7 @@ func Preflight(ctx context.Context) error {
 	// What the node will do, in namespaces that end with the command.
 	for _, try := range []struct{ what, script string }{
 		{"make network and mount namespaces (CAP_SYS_ADMIN)", "true"},
-		{"make network interfaces (CAP_NET_ADMIN and the kernel's veth)", "ip link add a type veth peer name b"},
+		{"make network interfaces (CAP_NET_ADMIN and the kernel's veth)", "ip link add try0 type veth peer name try1"},
 		{"filter packets with nftables (the kernel's nf_tables)", "nft add table ip certwright && nft add chain ip certwright c '{ type nat hook output priority 0; }'"},
 		{"mount in a namespace of its own", "mount -t tmpfs none /mnt"},
 	} {
