@@ -6,15 +6,17 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
 // Probe asks a daemon whether it is healthy; the error says why not.
 type Probe func(ctx context.Context) error
 
-// Group starts daemons and waits for them, and notices at once when one ends.
+// Group starts daemons and waits for them, and notices at once when one ends. It may be used concurrently.
 type Group struct {
 	set    Set
+	mu     sync.Mutex
 	exited map[string]<-chan error
 }
 
@@ -27,6 +29,8 @@ func (g *Group) Start(spec Spec) error {
 	if err != nil {
 		return err
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.exited[spec.Name] = exited
 	return nil
 }
@@ -35,6 +39,9 @@ func (g *Group) Start(spec Spec) error {
 func (g *Group) Wait(ctx context.Context, name string, probe Probe, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	g.mu.Lock()
+	exited := g.exited[name]
+	g.mu.Unlock()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -43,7 +50,7 @@ func (g *Group) Wait(ctx context.Context, name string, probe Probe, limit time.D
 			return nil
 		}
 		select {
-		case exit := <-g.exited[name]:
+		case exit := <-exited:
 			return fmt.Errorf("%s ended: %w%s", name, exit, g.set.quote(name))
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not healthy after %s: %w%s", name, limit, err, g.set.quote(name))

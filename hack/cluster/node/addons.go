@@ -42,17 +42,12 @@ const (
 // PebbleCA returns the path of the PEM file with the authority of Pebble's own endpoints.
 func (n *Node) PebbleCA() string { return n.path("pebble-ca.pem") }
 
-// addons loads the images, applies the manifests and waits until everything answers.
-func (n *Node) addons(ctx context.Context) error {
-	if err := n.loadImages(ctx); err != nil {
-		return err
-	}
-	n.Progress("images")
+// applyManifests creates what runs in the cluster, and what Gateway API needs.
+func (n *Node) applyManifests(ctx context.Context) error {
 	values, err := n.values(time.Now())
 	if err != nil {
 		return err
 	}
-	// The Gateway last: its kind exists only when the API server has taken in the definitions.
 	var rendered bytes.Buffer
 	for _, name := range []string{"coredns", "traefik", "pebble"} {
 		if err := render(&rendered, name, values); err != nil {
@@ -62,17 +57,19 @@ func (n *Node) addons(ctx context.Context) error {
 	if err := n.kubectl(ctx, &rendered, "apply", "--server-side", "--force-conflicts", "-f", "-", "-f", n.Programs.GatewayAPI); err != nil {
 		return err
 	}
-	if err := n.kubectl(ctx, nil, "wait", "--for=condition=Established", "--timeout=30s", "customresourcedefinitions", "--all"); err != nil {
+	// The Gateway last: its kind exists only when the API server has taken in the definitions.
+	if err := n.kubectl(ctx, nil, "wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions", "--all"); err != nil {
 		return err
 	}
 	rendered.Reset()
 	if err := render(&rendered, "gateway", values); err != nil {
 		return err
 	}
-	if err := n.kubectl(ctx, &rendered, "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
-		return err
-	}
-	n.Progress("manifests")
+	return n.kubectl(ctx, &rendered, "apply", "--server-side", "--force-conflicts", "-f", "-")
+}
+
+// waitForAddons waits until what runs in the cluster answers.
+func (n *Node) waitForAddons(ctx context.Context) error {
 	for _, wait := range []struct {
 		what  string
 		probe daemon.Probe
@@ -81,7 +78,7 @@ func (n *Node) addons(ctx context.Context) error {
 		{"Traefik", n.probeIngress()},
 		{"Pebble", n.probePebble()},
 	} {
-		if err := n.waitFor(ctx, wait.what, wait.probe, 90*time.Second); err != nil {
+		if err := n.waitFor(ctx, wait.what, wait.probe, 120*time.Second); err != nil {
 			return err
 		}
 		n.Progress(wait.what)
@@ -89,7 +86,11 @@ func (n *Node) addons(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) loadImages(ctx context.Context) error {
+// loadImages waits for containerd and imports the images.
+func (n *Node) loadImages(ctx context.Context, group *daemon.Group) error {
+	if err := group.Wait(ctx, Containerd, n.probeContainerd(), 60*time.Second); err != nil {
+		return err
+	}
 	program := func(ref, dir, name string) ociimage.Image {
 		path := "/" + name
 		return ociimage.Image{

@@ -18,7 +18,25 @@ import (
 const cgroupMount = "/sys/fs/cgroup"
 
 // cgroup returns the name of the node's cgroup, which holds its daemons and its pods.
-func (n *Node) cgroup() string { return "certwright-" + n.Name }
+func (n *Node) cgroup() string { return cgroupPrefix + n.Name }
+
+// cgroupPrefix begins the names of all nodes' cgroups.
+const cgroupPrefix = "certwright-"
+
+// otherNodes reports whether there are nodes besides the one whose cgroups have just been removed.
+func otherNodes() (bool, error) {
+	mounts, err := hierarchies()
+	if err != nil {
+		return false, err
+	}
+	for _, mount := range mounts {
+		found, err := filepath.Glob(filepath.Join(mount, cgroupPrefix+"*"))
+		if err != nil || len(found) > 0 {
+			return len(found) > 0, err
+		}
+	}
+	return false, nil
+}
 
 // unified reports whether the machine has cgroup v2 only.
 func unified() bool {
@@ -46,7 +64,7 @@ func hierarchies() ([]string, error) {
 	return mounts, nil
 }
 
-// main returns the cgroup by which the node's processes are found: pods are in all hierarchies, daemons in this one.
+// mainCgroup returns the cgroup by which the node's processes are found: pods are in all hierarchies, daemons in this one.
 func (n *Node) mainCgroup() string {
 	if unified() {
 		return filepath.Join(cgroupMount, n.cgroup())

@@ -2,13 +2,14 @@ package node
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/certwright/certwright/hack/cluster/daemon"
 )
@@ -37,7 +38,7 @@ const readyFile = "namespaces-ready"
 
 // startHolder makes the cgroups and the namespaces, and a process that holds the latter.
 func (n *Node) startHolder(ctx context.Context, group *daemon.Group) error {
-	if err := n.makeCgroups(); err != nil {
+	if err := n.prepareHost(); err != nil {
 		return err
 	}
 	script, err := n.holderScript()
@@ -60,6 +61,32 @@ func (n *Node) startHolder(ctx context.Context, group *daemon.Group) error {
 	}, 20*time.Second)
 }
 
+// prepareHost makes the cgroups and the mount points.
+func (n *Node) prepareHost() error {
+	unlock, err := lockHost()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := n.makeCgroups(); err != nil {
+		return err
+	}
+	return n.makeMountPoints()
+}
+
+// restoreHost removes the cgroups and the mount points.
+func (n *Node) restoreHost() error {
+	unlock, err := lockHost()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := n.removeCgroups(); err != nil {
+		return err
+	}
+	return removeMountPoints()
+}
+
 // holderScript returns what the holder does in its new namespaces before it sleeps.
 func (n *Node) holderScript() (string, error) {
 	var s strings.Builder
@@ -67,12 +94,8 @@ func (n *Node) holderScript() (string, error) {
 	line("export PATH=$PATH:/usr/sbin:/sbin")
 	// Pods may ask for mounts that reach them later; so propagation inside is shared, and ends at the namespace.
 	line("mount --make-rshared /")
-	made, err := n.makeMountPoints()
-	if err != nil {
-		return "", err
-	}
-	for _, folder := range made {
-		line("mount --bind %s %s", shellQuote(n.path(hostFolders[folder])), shellQuote(folder))
+	for folder, cover := range hostFolders {
+		line("mount --bind %s %s", shellQuote(n.path(cover)), shellQuote(folder))
 	}
 	settings := n.path("settings")
 	if err := os.MkdirAll(settings, 0o700); err != nil {
@@ -104,66 +127,65 @@ func (n *Node) holderScript() (string, error) {
 	return s.String(), nil
 }
 
-// makeMountPoints makes the host folders that the machine lacks, and the folders that cover them. It notes on disk
-// which it made, before it makes them.
-func (n *Node) makeMountPoints() ([]string, error) {
-	noted, err := n.madeMountPoints()
-	if err != nil {
-		return nil, err
-	}
-	var all []string
+// marker is a file in every host folder that a node made, so that the last node to go knows which ones to remove.
+const marker = ".made-by-certwright-cluster"
+
+// makeMountPoints makes the host folders that the machine lacks, and the folders that cover them.
+func (n *Node) makeMountPoints() error {
 	for folder, cover := range hostFolders {
-		all = append(all, folder)
 		if err := os.MkdirAll(n.path(cover), 0o755); err != nil {
-			return nil, err
+			return err
 		}
-		for dir := folder; dir != "/"; dir = filepath.Dir(dir) {
-			if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-				noted = append(noted, dir)
-			}
+		err := os.Mkdir(folder, 0o755)
+		if errors.Is(err, os.ErrExist) {
+			continue
 		}
-	}
-	data, err := json.Marshal(noted)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(n.path("mount-points.json"), data, 0o600); err != nil {
-		return nil, err
-	}
-	for _, folder := range all {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return nil, err
+		if err != nil {
+			return fmt.Errorf("make mount point: %w", err)
 		}
-	}
-	return all, nil
-}
-
-func (n *Node) madeMountPoints() ([]string, error) {
-	data, err := os.ReadFile(n.path("mount-points.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var noted []string
-	if err := json.Unmarshal(data, &noted); err != nil {
-		return nil, fmt.Errorf("read mount-points.json: %w", err)
-	}
-	return noted, nil
-}
-
-// removeMountPoints removes the empty folders that the node made on the machine. One that is in use, by another node
-// for instance, stays.
-func (n *Node) removeMountPoints() error {
-	noted, err := n.madeMountPoints()
-	if err != nil {
-		return err
-	}
-	for _, dir := range noted {
-		_ = os.Remove(dir)
+		if err := os.WriteFile(filepath.Join(folder, marker), nil, 0o644); err != nil {
+			return fmt.Errorf("make mount point: %w", err)
+		}
 	}
 	return nil
+}
+
+// removeMountPoints removes the host folders that nodes made, if no other node is left: the kernel lets a folder be
+// removed that is a mount point in another mount namespace, and takes the mount with it.
+func removeMountPoints() error {
+	others, err := otherNodes()
+	if err != nil || others {
+		return err
+	}
+	for folder := range hostFolders {
+		err := os.Remove(filepath.Join(folder, marker))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("remove mount point: %w", err)
+		}
+		if err := os.Remove(folder); err != nil {
+			return fmt.Errorf("remove mount point: %w", err)
+		}
+	}
+	return nil
+}
+
+// lockHost keeps nodes that start and stop at the same time from each other's mount points and cgroups.
+func lockHost() (unlock func(), err error) {
+	f, err := os.Open("/run")
+	if err != nil {
+		return nil, err
+	}
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock the machine: %w", err)
+	}
+	return func() { f.Close() }, nil
 }
 
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -93,18 +93,34 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.startForwarder(ctx, group); err != nil {
 		return err
 	}
+	// The images need containerd only, so they are taken in while the rest starts.
+	images := make(chan error, 1)
+	loading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { images <- n.loadImages(loading, group) }()
 	if err := n.CP.Start(ctx); err != nil {
 		return err
 	}
 	n.Progress("etcd, kube-apiserver, kube-controller-manager")
-	if err := group.Wait(ctx, Containerd, n.probeContainerd(), 30*time.Second); err != nil {
+	if err := n.startKubernetes(group); err != nil {
 		return err
 	}
-	if err := n.startKubernetes(ctx, group); err != nil {
+	if err := <-images; err != nil {
 		return err
+	}
+	n.Progress("images")
+	if err := n.applyManifests(ctx); err != nil {
+		return err
+	}
+	n.Progress("manifests")
+	probes := n.Probes()
+	for _, name := range []string{Scheduler, Proxy, Kubelet} {
+		if err := group.Wait(ctx, name, probes[name], 60*time.Second); err != nil {
+			return err
+		}
 	}
 	n.Progress("kube-scheduler, kube-proxy, kubelet")
-	return n.addons(ctx)
+	return n.waitForAddons(ctx)
 }
 
 // checkPaths refuses a state folder whose sockets the kernel could not address (unix(7): 107 bytes and a zero).
@@ -149,8 +165,8 @@ func (n *Node) startForwarder(ctx context.Context, group *daemon.Group) error {
 	return group.Wait(ctx, Forwarder, n.probeForwarder(), 10*time.Second)
 }
 
-// startKubernetes starts scheduler, proxy and kubelet and waits for the three.
-func (n *Node) startKubernetes(ctx context.Context, group *daemon.Group) error {
+// startKubernetes starts scheduler, proxy and kubelet.
+func (n *Node) startKubernetes(group *daemon.Group) error {
 	enter, err := n.enter()
 	if err != nil {
 		return err
@@ -159,17 +175,9 @@ func (n *Node) startKubernetes(ctx context.Context, group *daemon.Group) error {
 		return err
 	}
 	program := filepath.Join(n.Programs.Kubelet, "node")
-	probes := n.Probes()
-	names := []string{Kubelet, Proxy, Scheduler}
-	argv := map[string][]string{Kubelet: n.kubelet(), Proxy: n.proxy(), Scheduler: n.scheduler()}
-	for _, name := range names {
-		full := append(append([]string{}, enter...), program, name)
-		if err := group.Start(daemon.Spec{Name: name, Argv: append(full, argv[name]...)}); err != nil {
-			return err
-		}
-	}
-	for _, name := range names {
-		if err := group.Wait(ctx, name, probes[name], 60*time.Second); err != nil {
+	for name, flags := range map[string][]string{Kubelet: n.kubelet(), Proxy: n.proxy(), Scheduler: n.scheduler()} {
+		argv := append(append([]string{}, enter...), program, name)
+		if err := group.Start(daemon.Spec{Name: name, Argv: append(argv, flags...)}); err != nil {
 			return err
 		}
 	}
@@ -256,8 +264,8 @@ func (n *Node) Stop(context.Context) error {
 	for _, p := range list {
 		failed = append(failed, n.set().Stop(p, time.Second))
 	}
-	failed = append(failed, n.removeCgroups(), n.removeMountPoints())
-	// Left by the API server and the kubelet between one start and the next: sockets that would be in the way.
+	failed = append(failed, n.restoreHost())
+	// Sockets that nobody listens on any more would be taken for a containerd that is ready.
 	for _, name := range []string{n.socket(), n.socket() + ".ttrpc"} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = append(failed, err)
