@@ -136,7 +136,7 @@ func stop() error {
 // cluster runs hack/cluster and returns what it prints. It has no context: a
 // start that is cut off half-way would leave processes behind.
 func cluster(root string, args ...string) (string, error) {
-	cmd := exec.CommandContext(context.Background(), "go", append([]string{"run", "."}, args...)...)
+	cmd := exec.CommandContext(context.Background(), "go", append([]string{"run", "."}, args...)...) //nolint:gosec // the arguments are those of up and stop
 	cmd.Dir = filepath.Join(root, "hack", "cluster")
 	cmd.Stderr = os.Stderr
 	// An interrupt goes to the whole group of processes, and would end the

@@ -48,32 +48,32 @@ func collect(path string, typ reflect.Type, paths map[string]string) {
 	if isOpaque(typ) {
 		return
 	}
-	switch typ.Kind() {
-	case reflect.Slice, reflect.Array:
-		if typ.Elem().Kind() != reflect.Uint8 {
-			collect(path+"[]", typ.Elem(), paths)
-		}
-	case reflect.Map:
+	kind := typ.Kind()
+	if kind == reflect.Slice && typ.Elem().Kind() != reflect.Uint8 {
+		collect(path+"[]", typ.Elem(), paths)
+	}
+	if kind == reflect.Map {
 		collect(path+"{}", typ.Elem(), paths)
-	case reflect.Struct:
-		for _, field := range reflect.VisibleFields(typ) {
-			if len(field.Index) > 1 || !field.IsExported() {
-				continue
-			}
-			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			switch {
-			case name == "-":
-			case name == "":
-				collect(path, field.Type, paths)
-			default:
-				inner := field.Type
-				for inner.Kind() == reflect.Pointer {
-					inner = inner.Elem()
-				}
-				paths[path+"."+name] = strings.TrimSpace(describe(inner) + " " + options)
-				collect(path+"."+name, field.Type, paths)
-			}
+	}
+	if kind != reflect.Struct {
+		return
+	}
+	for i := range typ.NumField() {
+		field := typ.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if !field.IsExported() || name == "-" {
+			continue
 		}
+		if name == "" { // inline
+			collect(path, field.Type, paths)
+			continue
+		}
+		inner := field.Type
+		for inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		paths[path+"."+name] = strings.TrimSpace(describe(inner) + " " + options)
+		collect(path+"."+name, field.Type, paths)
 	}
 }
 

@@ -78,7 +78,7 @@ func fragments() []any {
 				Namespace:   new(v1.Namespace(name(c.Rand))),
 				Name:        v1.ObjectName(name(c.Rand)),
 				SectionName: new(v1.SectionName(name(c.Rand))),
-				Port:        new(v1.PortNumber(c.Int31n(65535) + 1)),
+				Port:        new(c.Int31n(65535) + 1),
 			}
 		},
 		func(v *[]corev1.LocalObjectReference, c randfill.Continue) {

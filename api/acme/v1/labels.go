@@ -7,7 +7,7 @@ const (
 	// DomainLabelKey holds the Adler-32 sum of the domain, in decimal.
 	DomainLabelKey = "acme.cert-manager.io/http-domain"
 	// TokenLabelKey holds the Adler-32 sum of the token, in decimal.
-	TokenLabelKey = "acme.cert-manager.io/http-token"
+	TokenLabelKey = "acme.cert-manager.io/http-token" //nolint:gosec // a label, no secret
 	// SolverIdentificationLabelKey is "true" on every such object.
 	SolverIdentificationLabelKey = "acme.cert-manager.io/http01-solver"
 )

@@ -82,7 +82,7 @@ const (
 	PrivateKeyRotationPolicyAnnotationKey = "cert-manager.io/private-key-rotation-policy"
 
 	// IngressSecretTemplate is a secretTemplate in JSON.
-	IngressSecretTemplate = "cert-manager.io/secret-template"
+	IngressSecretTemplate = "cert-manager.io/secret-template" //nolint:gosec // an annotation, no secret
 	// CertificateIgnoreTLSListeners lists the listeners of a Gateway to skip.
 	CertificateIgnoreTLSListeners = "cert-manager.io/ignore-tls-listeners"
 
@@ -103,7 +103,7 @@ const (
 	// WantInjectAnnotation names a Certificate: namespace/name.
 	WantInjectAnnotation = "cert-manager.io/inject-ca-from"
 	// WantInjectFromSecretAnnotation names a Secret: namespace/name.
-	WantInjectFromSecretAnnotation = "cert-manager.io/inject-ca-from-secret"
+	WantInjectFromSecretAnnotation = "cert-manager.io/inject-ca-from-secret" //nolint:gosec // an annotation, no secret
 	// WantInjectAPIServerCAAnnotation is "true" if the API server's CA is
 	// wanted.
 	WantInjectAPIServerCAAnnotation = "cert-manager.io/inject-apiserver-ca"

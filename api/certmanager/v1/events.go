@@ -85,8 +85,9 @@ const (
 	CertificateRequestEventOrderFailed = "OrderFailed"
 )
 
-// IssuerEventErrInitIssuer: an Issuer or ClusterIssuer could not be set up. Its
-// other events have the reasons of its condition. Wire contract, section 2.7.
+// IssuerEventErrInitIssuer is the reason of the event of an Issuer or
+// ClusterIssuer that could not be set up. Its other events have the reasons of
+// its condition. Wire contract, section 2.7.
 const IssuerEventErrInitIssuer = "ErrInitIssuer"
 
 // Reasons of the events of an Ingress or Gateway for which Certificates are
