@@ -1,21 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/certwright/certwright/hack/demo/testbed"
 )
 
 // The objects of config/samples/demo.
@@ -31,7 +28,7 @@ const fieldOwner = client.FieldOwner("certwright-demo")
 
 // apply applies the demo's manifests, filled in for this cluster.
 func (d *demo) apply(ctx context.Context) error {
-	objects, err := readManifests(filepath.Join(d.checkout.Root, "config", "samples", "demo"))
+	objects, err := testbed.ReadManifests(filepath.Join(d.checkout.Root, "config", "samples", "demo"))
 	if err != nil {
 		return err
 	}
@@ -49,45 +46,6 @@ func (d *demo) apply(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// readManifests returns the objects of a folder, namespaces first.
-func readManifests(dir string) ([]*unstructured.Unstructured, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil {
-		return nil, fmt.Errorf("find manifests: %w", err)
-	}
-	var objects []*unstructured.Unstructured
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read manifest: %w", err)
-		}
-		decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-		for {
-			o := &unstructured.Unstructured{}
-			if err := decoder.Decode(&o.Object); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				return nil, fmt.Errorf("read manifest %s: %w", filepath.Base(path), err)
-			}
-			if len(o.Object) > 0 {
-				objects = append(objects, o)
-			}
-		}
-	}
-	if len(objects) == 0 {
-		return nil, fmt.Errorf("read manifests: there are none in %s", dir)
-	}
-	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return rank(a) - rank(b) })
-	return objects, nil
-}
-
-func rank(o *unstructured.Unstructured) int {
-	if o.GetKind() == "Namespace" {
-		return 0
-	}
-	return 1
 }
 
 // caBundle returns what verifies Pebble's own endpoints, from the cluster
