@@ -24,10 +24,11 @@ const usage = `usage: cluster COMMAND [ARGUMENTS]
   env    [--name NAME]                       its addresses, as shell variables
   image load FILE.tar [--name NAME]          import an OCI archive into a node
   image build --ref REF ... -o FILE.tar      make an OCI archive; image build --help tells more
-  kubectl ARGUMENTS                          kubectl with the cluster of $CERTWRIGHT_CLUSTER, or NAME's default
-  helm ARGUMENTS                             helm likewise
+  kubectl ARGUMENTS                          kubectl, with the cluster that $CERTWRIGHT_CLUSTER names
+  helm ARGUMENTS                             helm, likewise
 
-  --name is "control-plane" or "node" unless given; --state DIR puts its files elsewhere than in .cluster/NAME.
+  Without a name: the kind where one is given, else $CERTWRIGHT_CLUSTER, else the only cluster there is, else "node".
+  --state DIR puts a cluster's files elsewhere than in .cluster/NAME at the root of the checkout.
 `
 
 // errUsage says that the arguments were wrong and that the user has been told how.

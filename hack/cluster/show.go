@@ -35,7 +35,7 @@ func status(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.daemons().Check(ctx, c.probes())
+	found, err := c.daemons().Check(ctx, c.probes(), answerWithin)
 	if err != nil {
 		return err
 	}
@@ -75,6 +75,8 @@ func status(ctx context.Context, args []string) error {
 	return nil
 }
 
+func (c *cluster) envFile() string { return filepath.Join(c.dir, "env") }
+
 // writeEnv writes the addresses of a running cluster as lines that a shell can read.
 func (c *cluster) writeEnv(more [][2]string) error {
 	lines := append([][2]string{{"KUBECONFIG", c.cp.Kubeconfig()}, {"CERTWRIGHT_CLUSTER", c.name}}, more...)
@@ -82,7 +84,7 @@ func (c *cluster) writeEnv(more [][2]string) error {
 	for _, line := range lines {
 		fmt.Fprintf(&text, "%s='%s'\n", line[0], strings.ReplaceAll(line[1], "'", `'\''`))
 	}
-	if err := os.WriteFile(filepath.Join(c.dir, "env"), []byte(text.String()), 0o600); err != nil {
+	if err := os.WriteFile(c.envFile(), []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("write addresses: %w", err)
 	}
 	return nil
@@ -93,7 +95,7 @@ func printEnv(args []string) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(filepath.Join(o.dir, "env"))
+	data, err := os.ReadFile((&cluster{options: o}).envFile())
 	if err != nil {
 		return fmt.Errorf("there is no running cluster %s: %w", o.name, err)
 	}

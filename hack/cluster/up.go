@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -132,14 +134,21 @@ func prepare(ctx context.Context, o options, p *phases) (*cluster, error) {
 	return openCluster(ctx, o, p)
 }
 
+// answerWithin is how long a daemon that runs may take to say that it is healthy.
+const answerWithin = 20 * time.Second
+
 // running reports whether every daemon of the cluster is healthy. If one is not, it says which, and stops the rest, so
 // that all of them can start again.
 func (c *cluster) running(ctx context.Context) (bool, error) {
-	found, err := c.daemons().Check(ctx, c.probes())
+	found, err := c.daemons().Check(ctx, c.probes(), answerWithin)
 	if err != nil || len(found) == 0 {
 		return false, err
 	}
 	want := c.expected()
+	if _, err := os.Stat(c.envFile()); errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintln(os.Stderr, "its last start was not finished: starting everything again")
+		return false, c.stop(ctx)
+	}
 	for _, h := range found {
 		delete(want, h.Name)
 		if h.Err != nil {
@@ -237,7 +246,11 @@ func (c *cluster) expected() map[string]bool {
 	return names
 }
 
+// start starts the cluster. The file with its addresses comes last: where it is, the start was finished.
 func (c *cluster) start(ctx context.Context, p *phases) error {
+	if err := os.Remove(c.envFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if c.state.Kind == kindNode {
 		return c.startNode(ctx, p)
 	}

@@ -57,6 +57,10 @@ func (c *ControlPlane) LocalServer() string {
 	return "https://" + loopback(c.Ports.APIServer)
 }
 
+// patience is how long a daemon may take to become healthy. One that ends is noticed at once; this is for a machine
+// with much else to do.
+const patience = 3 * time.Minute
+
 // Start starts the daemons and returns when all are healthy. It adopts what an earlier start left on disk.
 func (c *ControlPlane) Start(ctx context.Context) error {
 	if err := c.prepare(time.Now()); err != nil {
@@ -75,7 +79,7 @@ func (c *ControlPlane) Start(ctx context.Context) error {
 		if err := group.Start(daemon.Spec{Name: d.name, Argv: append(argv, d.argv...)}); err != nil {
 			return err
 		}
-		if err := group.Wait(ctx, d.name, c.Probes()[d.name], 60*time.Second); err != nil {
+		if err := group.Wait(ctx, d.name, c.Probes()[d.name], patience); err != nil {
 			return err
 		}
 	}

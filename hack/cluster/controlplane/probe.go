@@ -37,7 +37,7 @@ func (c *ControlPlane) HTTPS(ca, client string, port int, path string) daemon.Pr
 		}
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(roots.Cert)
-		return &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
+		return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 			DialContext:       c.dialer(),
 			DisableKeepAlives: true,
 			TLSClientConfig:   &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}},

@@ -147,7 +147,7 @@ func TestCheckNamesTheDeadAndTheUnhealthy(t *testing.T) {
 			<-group.exited["dead"]
 		}
 	}
-	found, err := set.Check(t.Context(), map[string]Probe{"ill": func(context.Context) error { return errors.New("fever") }})
+	found, err := set.Check(t.Context(), map[string]Probe{"ill": func(context.Context) error { return errors.New("fever") }}, 300*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +169,22 @@ func TestCheckNamesTheDeadAndTheUnhealthy(t *testing.T) {
 				t.Errorf("dead: dead %v, %v, log %q", h.Dead, h.Err, h.Tail)
 			}
 		}
+	}
+}
+
+func TestADaemonThatAnswersLateIsHealthy(t *testing.T) {
+	t.Parallel()
+	set := Set{Dir: t.TempDir()}
+	start(t, NewGroup(set), "slow", "exec sleep 1000")
+	tries := 0
+	found, err := set.Check(t.Context(), map[string]Probe{"slow": func(context.Context) error {
+		if tries++; tries < 3 {
+			return errors.New("busy")
+		}
+		return nil
+	}}, time.Minute)
+	if err != nil || len(found) != 1 || found[0].Err != nil || tries != 3 {
+		t.Errorf("got %+v, %v after %d tries", found, err, tries)
 	}
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,26 +76,54 @@ type Health struct {
 	Tail string // the last lines of its log, if it is not healthy
 }
 
-// Check looks at every recorded daemon. One without a probe is healthy while it runs.
-func (s Set) Check(ctx context.Context, probes map[string]Probe) ([]Health, error) {
+// Check looks at every recorded daemon. One without a probe is healthy while it runs; one that runs and does not answer
+// well gets until the limit to do so, because the machine may be busy.
+func (s Set) Check(ctx context.Context, probes map[string]Probe, limit time.Duration) ([]Health, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	list, err := s.List()
 	if err != nil {
 		return nil, err
 	}
 	var found []Health
 	for _, p := range list {
-		h := Health{Process: p, Dead: !p.Alive()}
-		if h.Dead {
-			h.Err = fmt.Errorf("process %d has ended", p.PID)
-		} else if probe := probes[p.Name]; probe != nil {
-			h.Err = probe(ctx)
-		}
+		h := Health{Process: p, Err: p.check(ctx, probes[p.Name])}
+		h.Dead = errors.Is(h.Err, errEnded)
 		if h.Err != nil {
 			h.Tail = s.quote(p.Name)
 		}
 		found = append(found, h)
 	}
 	return found, nil
+}
+
+var errEnded = errors.New("the process has ended")
+
+// check probes until the daemon is healthy, has ended, or the context has.
+func (p Process) check(ctx context.Context, probe Probe) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	var last error
+	for {
+		if !p.Alive() {
+			return errEnded
+		}
+		if probe == nil {
+			return nil
+		}
+		err := probe(ctx)
+		if err == nil {
+			return nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err // rather than that the time is over
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-tick.C:
+		}
+	}
 }
 
 // HTTPProbe returns a probe that gets a URL with a client made for each request and wants status 200.

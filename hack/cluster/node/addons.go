@@ -58,7 +58,7 @@ func (n *Node) applyManifests(ctx context.Context) error {
 		return err
 	}
 	// The Gateway last: its kind exists only when the API server has taken in the definitions.
-	if err := n.kubectl(ctx, nil, "wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions", "--all"); err != nil {
+	if err := n.kubectl(ctx, nil, "wait", "--for=condition=Established", "--timeout=3m", "customresourcedefinitions", "--all"); err != nil {
 		return err
 	}
 	rendered.Reset()
@@ -78,7 +78,7 @@ func (n *Node) waitForAddons(ctx context.Context) error {
 		{"Traefik", n.probeIngress()},
 		{"Pebble", n.probePebble()},
 	} {
-		if err := n.waitFor(ctx, wait.what, wait.probe, 120*time.Second); err != nil {
+		if err := n.waitFor(ctx, wait.what, wait.probe, patience); err != nil {
 			return err
 		}
 		n.Progress(wait.what)
@@ -88,7 +88,7 @@ func (n *Node) waitForAddons(ctx context.Context) error {
 
 // loadImages waits for containerd and imports the images.
 func (n *Node) loadImages(ctx context.Context, group *daemon.Group) error {
-	if err := group.Wait(ctx, Containerd, n.probeContainerd(), 60*time.Second); err != nil {
+	if err := group.Wait(ctx, Containerd, n.probeContainerd(), patience); err != nil {
 		return err
 	}
 	program := func(ref, dir, name string) ociimage.Image {
@@ -200,7 +200,7 @@ func (n *Node) waitFor(ctx context.Context, what string, probe daemon.Probe, lim
 // probeDNS wants the cluster's DNS to know the ingress controller by two names: a service, and one of the test names.
 func (n *Node) probeDNS() daemon.Probe {
 	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return n.Dial(ctx, "tcp", net.JoinHostPort(dnsIP, "53"))
@@ -220,7 +220,7 @@ func (n *Node) probeDNS() daemon.Probe {
 
 // probeIngress wants an answer of the ingress controller through the forwarder: 404, while it has no route.
 func (n *Node) probeIngress() daemon.Probe {
-	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	url := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(n.Forwards.HTTP)) + "/"
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -244,7 +244,7 @@ func (n *Node) probePebble() daemon.Probe {
 		}
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(ca)
-		return &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
+		return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 			DialContext: n.Dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool},
 		}}, nil
 	})

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -58,7 +57,7 @@ func (n *Node) startHolder(ctx context.Context, group *daemon.Group) error {
 			return errors.New("the namespaces are not set up yet")
 		}
 		return nil
-	}, 20*time.Second)
+	}, patience)
 }
 
 // prepareHost makes the cgroups and the mount points.

@@ -115,13 +115,16 @@ func (n *Node) Start(ctx context.Context) error {
 	n.Progress("manifests")
 	probes := n.Probes()
 	for _, name := range []string{Scheduler, Proxy, Kubelet} {
-		if err := group.Wait(ctx, name, probes[name], 60*time.Second); err != nil {
+		if err := group.Wait(ctx, name, probes[name], patience); err != nil {
 			return err
 		}
 	}
 	n.Progress("kube-scheduler, kube-proxy, kubelet")
 	return n.waitForAddons(ctx)
 }
+
+// patience is how long anything may take to become healthy on a busy machine.
+const patience = 3 * time.Minute
 
 // checkPaths refuses a state folder whose sockets the kernel could not address (unix(7): 107 bytes and a zero).
 func (n *Node) checkPaths() error {
@@ -162,7 +165,7 @@ func (n *Node) startForwarder(ctx context.Context, group *daemon.Group) error {
 	if err := group.Start(daemon.Spec{Name: Forwarder, Argv: argv}); err != nil {
 		return err
 	}
-	return group.Wait(ctx, Forwarder, n.probeForwarder(), 10*time.Second)
+	return group.Wait(ctx, Forwarder, n.probeForwarder(), patience)
 }
 
 // startKubernetes starts scheduler, proxy and kubelet.
@@ -198,7 +201,7 @@ func (n *Node) Probes() map[string]daemon.Probe {
 
 func (n *Node) plain(url string) daemon.Probe {
 	return daemon.HTTPProbe(url, func() (*http.Client, error) {
-		return &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
+		return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 			DialContext: n.Dial, DisableKeepAlives: true,
 		}}, nil
 	})
