@@ -116,10 +116,7 @@ func parse(command string, args []string, takesKind bool) (options, error) {
 	}
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return o, errUsage
-			}
-			return o, errUsage
+			return o, errUsage // flag has told the user
 		}
 		args = flags.Args()
 		if len(args) > 0 {

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -123,7 +122,7 @@ func forward(ctx context.Context, args []string) error {
 		return fmt.Errorf("forward: %w", err)
 	}
 	failed := make(chan error, len(args))
-	for pair := range slices.Values(args[1:]) {
+	for _, pair := range args[1:] {
 		from, to, ok := strings.Cut(pair, "=")
 		if !ok {
 			return fmt.Errorf("forward: %q is not FROM=TO", pair)

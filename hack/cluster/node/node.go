@@ -29,8 +29,8 @@ const (
 
 // Programs are the folders of the cache that hold the node's programs.
 type Programs struct {
-	ControlPlane, Kubelet, Containerd, Runc, CNI string
-	CoreDNS, Traefik, Pebble, Pause, GatewayAPI  string
+	Kubelet, Containerd, Runc, CNI              string
+	CoreDNS, Traefik, Pebble, Pause, GatewayAPI string
 }
 
 // Forwards are the ports on the machine's loopback.
