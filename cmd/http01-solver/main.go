@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 		return fmt.Errorf("listen on port %d: %w", port, err)
 	}
 	server := responder.Server(answer)
-	fmt.Fprintf(log, "http01-solver: answering for %s on port %d\n", answer.Domain, port)
+	_, _ = fmt.Fprintf(log, "http01-solver: answering for %s on port %d\n", answer.Domain, port)
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -86,7 +86,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		slots:    newSlots(orDefault(config.MaxConcurrent, defaultMaxConcurrent), wake),
 	}
 	if r.clock == nil {
-		r.clock = time.Now
+		r.clock = time.Now //nolint:forbidigo // here the clock is injected
 	}
 	r.checks = newChecks(config.Checker, r.clock, wake)
 	if err := mgr.Add(r.checks); err != nil {

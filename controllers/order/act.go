@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,34 +23,37 @@ import (
 
 // act does what was decided. answered is true if something was learned by it,
 // so that there is more to decide: an answer of the CA, or a fault.
-func (r *Reconciler) act(ctx context.Context, s *sight, action lifecycle.OrderAction, now time.Time) (answered bool, err error) {
+func (r *Reconciler) act(ctx context.Context, s *sight, action lifecycle.OrderAction) (answered bool, err error) {
 	switch a := action.(type) {
 	case lifecycle.OrderNothing:
 		return false, nil
 	case lifecycle.DeleteChallenge:
 		return false, r.deleteChallenge(ctx, a)
+	case lifecycle.CreateChallenge:
+		return r.createChallenge(ctx, s, a)
+	case lifecycle.PlaceOrder:
+		return r.ask(ctx, s, lifecycle.StepPlaceOrder, func(ca *acme.Client) error { return r.place(ctx, s, ca, a) })
+	case lifecycle.ReadOrder:
+		return r.ask(ctx, s, lifecycle.StepReadOrder, func(ca *acme.Client) error { return r.readOrder(ctx, s, ca, a) })
+	case lifecycle.ReadAuthorization:
+		return r.ask(ctx, s, lifecycle.StepReadAuthorization, func(ca *acme.Client) error { return r.readAuthorization(ctx, s, ca, a) })
+	case lifecycle.FinalizeOrder:
+		return r.ask(ctx, s, lifecycle.StepFinalizeOrder, func(ca *acme.Client) error { return r.finalize(ctx, s, ca, a) })
+	case lifecycle.FetchCertificate:
+		return r.ask(ctx, s, lifecycle.StepFetchCertificate, func(ca *acme.Client) error { return r.fetch(ctx, s, ca, a) })
 	}
+	return false, fmt.Errorf("act: unknown action %T", action)
+}
+
+// ask makes a round trip with the issuer's account. What the CA says, or what
+// goes wrong, is something learned.
+func (r *Reconciler) ask(ctx context.Context, s *sight, step lifecycle.Step, trip func(*acme.Client) error) (answered bool, err error) {
 	ca, err := r.clients.Client(ctx, s.issuer)
 	if err != nil {
 		return r.fault(ctx, s, lifecycle.StepAccount, err)
 	}
 	s.succeeded(lifecycle.StepAccount)
-	step := lifecycle.StepReadOrder
-	switch a := action.(type) {
-	case lifecycle.PlaceOrder:
-		step, err = lifecycle.StepPlaceOrder, r.place(ctx, s, ca, a)
-	case lifecycle.ReadOrder:
-		err = r.readOrder(ctx, s, ca, a)
-	case lifecycle.ReadAuthorization:
-		step, err = lifecycle.StepReadAuthorization, r.readAuthorization(ctx, s, ca, a)
-	case lifecycle.FinalizeOrder:
-		step, err = lifecycle.StepFinalizeOrder, r.finalize(ctx, s, ca, a)
-	case lifecycle.FetchCertificate:
-		step, err = lifecycle.StepFetchCertificate, r.fetch(ctx, s, ca, a)
-	case lifecycle.CreateChallenge:
-		return r.createChallenge(ctx, s, ca, a, now)
-	}
-	if err != nil {
+	if err := trip(ca); err != nil {
 		return r.fault(ctx, s, step, err)
 	}
 	s.succeeded(step)
@@ -158,7 +160,14 @@ func (r *Reconciler) fetch(ctx context.Context, s *sight, ca *acme.Client, a lif
 	return nil
 }
 
-func (r *Reconciler) createChallenge(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.CreateChallenge, now time.Time) (bool, error) {
+// createChallenge creates a Challenge with its key, which is made of the account
+// key.
+func (r *Reconciler) createChallenge(ctx context.Context, s *sight, a lifecycle.CreateChallenge) (bool, error) {
+	ca, err := r.clients.Client(ctx, s.issuer)
+	if err != nil {
+		return r.fault(ctx, s, lifecycle.StepAccount, err)
+	}
+	s.succeeded(lifecycle.StepAccount)
 	key, err := ca.KeyAuthorization(a.Spec.Token)
 	if err != nil {
 		return r.fault(ctx, s, lifecycle.StepAccount, err)
@@ -182,7 +191,7 @@ func (r *Reconciler) createChallenge(ctx context.Context, s *sight, ca *acme.Cli
 	challenge.Spec.Key = key
 	err = r.client.Create(ctx, challenge, kube.FieldOwner)
 	if fault, refused := acmeview.WriteFault("create challenge", err); refused {
-		s.failed(lifecycle.StepCreateChallenge, fault, now)
+		s.failed(lifecycle.StepCreateChallenge, fault, r.clock())
 		return true, nil
 	}
 	if err != nil {

@@ -67,7 +67,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		memory:   newMemory(),
 	}
 	if r.clock == nil {
-		r.clock = time.Now
+		r.clock = time.Now //nolint:forbidigo // here the clock is injected
 	}
 	workers := config.Workers
 	if workers == 0 {
@@ -102,7 +102,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if answers == maxAnswers {
 			return ctrl.Result{RequeueAfter: promptly}, nil
 		}
-		answered, err := r.act(ctx, seen, d.Action, now)
+		answered, err := r.act(ctx, seen, d.Action)
 		if apierrors.IsConflict(err) {
 			return ctrl.Result{RequeueAfter: promptly}, nil
 		}

@@ -66,7 +66,7 @@ func TestCheckSaysWhatItSaw(t *testing.T) {
 		"elsewhere.example.com": redirect("https://missing.example.com/x"),
 		"loop.example.com":      redirect("http://loop.example.com" + checkPath),
 		"2001:db8::7":           text(200, checkKey),
-		"cut.example.com": func(w http.ResponseWriter, _ *http.Request) {
+		"cut.example.com": func(http.ResponseWriter, *http.Request) {
 			panic(http.ErrAbortHandler)
 		},
 	}

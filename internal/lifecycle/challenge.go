@@ -423,36 +423,6 @@ func (p *challengePass) isAccepted() bool {
 	return true
 }
 
-// waitsInstead: the user said that the name can not be seen from here.
-func (p *challengePass) waitsInstead() bool {
-	instead := p.Challenge.Spec.Solver.WaitInsteadOfSelfCheck
-	if instead == nil {
-		return false
-	}
-	until := p.Challenge.Status.PresentedAt.Add(instead.Duration)
-	if p.now.Before(until) {
-		p.wait("", Sooner(until, p.CA.Expires))
-		return true
-	}
-	p.accept()
-	return true
-}
-
-func (p *challengePass) isChecked() bool {
-	switch {
-	case p.Check != nil && p.Check.Verdict == SelfCheckPassed:
-		p.accept()
-	case p.Checking:
-		p.wait(p.checkTrouble(), Sooner(p.now.Add(slotPause), p.CA.Expires)) // the verdict wakes
-	case p.Check == nil || !p.now.Before(p.nextCheck()):
-		p.wait(p.checkTrouble(), Sooner(p.now.Add(slotPause), p.CA.Expires))
-		p.d.Action = StartSelfCheck{}
-	default:
-		p.wait(p.checkTrouble(), Sooner(Sooner(p.nextCheck(), p.endOfGrace()), p.CA.Expires))
-	}
-	return true
-}
-
 func (p *challengePass) accept() { p.d.Action = AcceptChallenge{p.Challenge.Spec.URL} }
 
 func (p *challengePass) read() ReadChallenge {
