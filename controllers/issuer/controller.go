@@ -31,7 +31,7 @@ type Config struct {
 	Secrets *kube.Secrets
 	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
 	ClusterResourceNamespace string
-	// Clock tells the time; time.Now if nil.
+	// Clock tells the time.
 	Clock func() time.Time
 	// Workers is the number of issuers of each kind looked at at the same time;
 	// 5 if zero (contract 2.0).
@@ -58,9 +58,6 @@ type reconciler struct {
 
 // Setup adds a controller of Issuers and one of ClusterIssuers to the manager.
 func Setup(mgr ctrl.Manager, cfg Config) error {
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
 	if cfg.Workers == 0 {
 		cfg.Workers = defaultWorkers
 	}

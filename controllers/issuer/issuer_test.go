@@ -1,4 +1,4 @@
-package issuer_test
+package issuer
 
 import (
 	"context"
@@ -27,7 +27,6 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/controllers/issuer"
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
@@ -78,7 +77,7 @@ func start(t *testing.T) cluster {
 	}
 	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
 	signers, _ := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: namespace, Random: rand.Reader, Clock: time.Now})
-	if err := issuer.Setup(mgr, issuer.Config{Signers: signers, Secrets: secrets, ClusterResourceNamespace: namespace}); err != nil {
+	if err := Setup(mgr, Config{Clock: time.Now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: namespace}); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)

@@ -30,7 +30,7 @@ type Config struct {
 	Secrets *kube.Secrets
 	// DisableApproval leaves the approval of requests to others.
 	DisableApproval bool
-	// Clock tells the time; time.Now if nil.
+	// Clock tells the time.
 	Clock func() time.Time
 	// Workers is the number of requests looked at at the same time; 5 if zero
 	// (contract 2.0).
@@ -56,9 +56,6 @@ type reconciler struct {
 
 // Setup adds the controller to the manager.
 func Setup(mgr ctrl.Manager, cfg Config) error {
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
 	if cfg.Workers == 0 {
 		cfg.Workers = defaultWorkers
 	}

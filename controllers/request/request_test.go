@@ -1,4 +1,4 @@
-package request_test
+package request
 
 import (
 	"context"
@@ -33,7 +33,6 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/controllers/request"
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
@@ -98,7 +97,7 @@ func (c *counter) take() map[string]int {
 	return counts
 }
 
-func start(t *testing.T, change func(*request.Config)) cluster {
+func start(t *testing.T, change func(*Config)) cluster {
 	t.Helper()
 	restConfig := apiserver.Start(t)
 	namespace := apiserver.Namespace(t, restConfig)
@@ -131,11 +130,11 @@ func start(t *testing.T, change func(*request.Config)) cluster {
 	}
 	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
 	signers, _ := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: namespace, Random: rand.Reader, Clock: time.Now})
-	cfg := request.Config{Signers: signers, Secrets: secrets}
+	cfg := Config{Clock: time.Now, Signers: signers, Secrets: secrets}
 	if change != nil {
 		change(&cfg)
 	}
-	if err := request.Setup(mgr, cfg); err != nil {
+	if err := Setup(mgr, cfg); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
@@ -344,7 +343,7 @@ func (c cluster) untilEvents(t *testing.T, name string, want ...string) {
 
 func TestDeniedRequestIsNotIssued(t *testing.T) {
 	t.Parallel()
-	c := start(t, func(cfg *request.Config) { cfg.DisableApproval = true })
+	c := start(t, func(cfg *Config) { cfg.DisableApproval = true })
 	c.ca(t, "ca")
 	c.issuer(t, "ca", cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "ca"}})
 	for name, verdict := range map[string]cmv1.CertificateRequestConditionType{

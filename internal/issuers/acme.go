@@ -44,7 +44,7 @@ func (s *acmeSigner) Sign(ctx context.Context, in Input) (lifecycle.Outcome, err
 	}
 	wanted, err := buildOrder(in)
 	if err != nil {
-		return lifecycle.OutcomeFailed{Reason: cmv1.CertificateRequestEventOrderBuildingError, Message: err.Error()}, nil
+		return failed(cmv1.CertificateRequestEventOrderBuildingError, err), nil
 	}
 	order := &acmev1.Order{}
 	err = s.client.Get(ctx, types.NamespacedName{Namespace: wanted.Namespace, Name: wanted.Name}, order, client.UnsafeDisableDeepCopy)

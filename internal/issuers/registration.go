@@ -29,7 +29,7 @@ import (
 func (a *Accounts) check(ctx context.Context, issuer cmv1.GenericIssuer, now time.Time) (lifecycle.IssuerVerdict, error) {
 	spec := issuer.GetSpec().ACME
 	if err := checkServer(spec.Server); err != nil {
-		return lifecycle.IssuerVerdict{Reason: cmv1.IssuerReasonInvalidURL, Message: err.Error()}, nil
+		return misconfigured(cmv1.IssuerReasonInvalidURL, err), nil
 	}
 	place := a.placeOf(issuer)
 	key, err := a.key(ctx, place)
@@ -58,7 +58,7 @@ func (a *Accounts) check(ctx context.Context, issuer cmv1.GenericIssuer, now tim
 		return r.registered(), nil
 	}
 	if r.client, _, err = a.connect(spec, key.signer); err != nil {
-		return lifecycle.IssuerVerdict{Reason: cmv1.IssuerReasonInvalidConfig, Message: err.Error()}, nil
+		return misconfigured(cmv1.IssuerReasonInvalidConfig, err), nil
 	}
 	return r.run(ctx, a)
 }
@@ -71,10 +71,13 @@ const writeRecheck = time.Minute
 // because of something that they have to mend.
 func refusedWrite(err error) (message string, refused bool) {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) || !(apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err)) {
+	if !errors.As(err, &status) {
 		return "", false
 	}
-	return err.Error(), true
+	if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) {
+		return err.Error(), true
+	}
+	return "", false
 }
 
 func checkServer(server string) error {
@@ -83,6 +86,11 @@ func checkServer(server string) error {
 		return errors.New("acme.server is not the URL of an ACME directory")
 	}
 	return nil
+}
+
+// misconfigured says what is wrong with the spec: only an edit can change that.
+func misconfigured(reason string, err error) lifecycle.IssuerVerdict {
+	return lifecycle.IssuerVerdict{Reason: reason, Message: err.Error()}
 }
 
 func unverified(message string) lifecycle.IssuerVerdict {

@@ -85,5 +85,10 @@ func (s *selfSigned) sign(in Input, key crypto.Signer) (lifecycle.Outcome, error
 }
 
 func signingError(err error) lifecycle.Outcome {
-	return lifecycle.OutcomeFailed{Reason: cmv1.CertificateRequestEventSigningError, Message: err.Error()}
+	return failed(cmv1.CertificateRequestEventSigningError, err)
+}
+
+// failed ends a request because of an error that would come again.
+func failed(reason string, err error) lifecycle.Outcome {
+	return lifecycle.OutcomeFailed{Reason: reason, Message: err.Error()}
 }
