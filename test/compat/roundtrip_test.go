@@ -97,7 +97,7 @@ func leaves() []any {
 		func(v *apiextensionsv1.JSON, c randfill.Continue) {
 			v.Raw = []byte(fmt.Sprintf(`{"a":%d,"b":[true,"c"]}`, c.Int31()))
 		},
-		func(v *metav1.FieldsV1, _ randfill.Continue) { v.Raw = []byte(`{"f:spec":{}}`) },
+		func(v *metav1.FieldsV1, _ randfill.Continue) { v.SetRawBytes([]byte(`{"f:spec":{}}`)) },
 		func(v *[]byte, c randfill.Continue) {
 			*v = make([]byte, c.Intn(20)+1)
 			c.Read(*v)
