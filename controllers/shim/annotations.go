@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -66,17 +67,18 @@ func (r *reader) oneOf(key string, allowed ...string) string {
 	return v
 }
 
-func (r *reader) number(key string, low, high int) (value int, ok bool) {
+func (r *reader) number(key string, low, high int32) *int32 {
 	text, ok := r.annotations[key]
 	if !ok {
-		return 0, false
+		return nil
 	}
-	value, err := strconv.Atoi(text)
+	parsed, err := strconv.ParseInt(text, 10, 32)
+	value := int32(parsed)
 	if err != nil || value < low || value > high {
 		r.wrong(key, "must be a whole number from %d to %d, not %q", low, high, text)
-		return 0, false
+		return nil
 	}
-	return value, true
+	return &value
 }
 
 func (r *reader) duration(key string, least time.Duration, example string) *metav1.Duration {
@@ -127,21 +129,12 @@ func (r *reader) spec() cmv1.CertificateSpec {
 		Subject:               r.subject(),
 		Duration:              r.duration(cmv1.DurationAnnotationKey, cmv1.MinimumCertificateDuration, "2160h"),
 		RenewBefore:           r.renewBefore(),
-		RenewBeforePercentage: r.count(cmv1.RenewBeforePercentageAnnotationKey, 1, 99),
+		RenewBeforePercentage: r.number(cmv1.RenewBeforePercentageAnnotationKey, 1, 99),
 		Usages:                r.usages(),
 		PrivateKey:            r.privateKey(),
 		SecretTemplate:        r.secretTemplate(),
-		RevisionHistoryLimit:  r.count(cmv1.RevisionHistoryLimitAnnotationKey, 1, 1<<31-1),
+		RevisionHistoryLimit:  r.number(cmv1.RevisionHistoryLimitAnnotationKey, 1, math.MaxInt32),
 	}
-}
-
-func (r *reader) count(key string, low, high int) *int32 {
-	n, ok := r.number(key, low, high)
-	if !ok {
-		return nil
-	}
-	v := int32(n)
-	return &v
 }
 
 func (r *reader) renewBefore() *metav1.Duration {
@@ -202,7 +195,8 @@ func (r *reader) privateKey() *cmv1.CertificatePrivateKey {
 		RotationPolicy: cmv1.PrivateKeyRotationPolicy(r.oneOf(cmv1.PrivateKeyRotationPolicyAnnotationKey,
 			string(cmv1.RotationPolicyAlways), string(cmv1.RotationPolicyNever))),
 	}
-	if size, ok := r.number(cmv1.PrivateKeySizeAnnotationKey, 1, cmv1.MaximumRSAKeySize); ok {
+	if bits := r.number(cmv1.PrivateKeySizeAnnotationKey, 1, cmv1.MaximumRSAKeySize); bits != nil {
+		size := int(*bits)
 		k.Size = size
 		switch k.Algorithm {
 		case "", cmv1.RSAKeyAlgorithm:
@@ -213,6 +207,7 @@ func (r *reader) privateKey() *cmv1.CertificatePrivateKey {
 			if size != 256 && size != 384 && size != 521 {
 				r.wrong(cmv1.PrivateKeySizeAnnotationKey, "must be 256, 384 or 521 for ECDSA, not %d", size)
 			}
+		case cmv1.Ed25519KeyAlgorithm: // has one size only, whatever is said
 		}
 	}
 	if k == (cmv1.CertificatePrivateKey{}) {

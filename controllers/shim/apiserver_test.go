@@ -1,4 +1,4 @@
-package shim_test
+package shim
 
 import (
 	"context"
@@ -25,7 +25,6 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/controllers/shim"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/test/apiserver"
 )
@@ -67,7 +66,7 @@ func start(t *testing.T) cluster {
 	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
-	if err := shim.Setup(mgr, shim.Config{Clock: time.Now, Workers: 2}); err != nil {
+	if err := Setup(mgr, Config{Clock: time.Now, Workers: 2}); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)

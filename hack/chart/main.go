@@ -5,7 +5,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -34,12 +33,12 @@ func run(root string) error {
 	if len(sources) == 0 {
 		return fmt.Errorf("find definitions: none in %s", from)
 	}
-	if err := os.MkdirAll(filepath.Join(root, to), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(root, to), 0o755); err != nil { //nolint:gosec // a folder of the checkout, for everyone
 		return fmt.Errorf("make folder: %w", err)
 	}
 	written := map[string]bool{}
 	for _, source := range sources {
-		crd, err := os.ReadFile(source)
+		crd, err := os.ReadFile(source) //nolint:gosec // a file of the checkout
 		if err != nil {
 			return fmt.Errorf("read definition: %w", err)
 		}
@@ -48,7 +47,7 @@ func run(root string) error {
 			return fmt.Errorf("make template of %s: %w", source, err)
 		}
 		target := filepath.Join(root, to, filepath.Base(source))
-		if err := os.WriteFile(target, template, 0o644); err != nil {
+		if err := os.WriteFile(target, template, 0o644); err != nil { //nolint:gosec // a file of the checkout, for everyone
 			return fmt.Errorf("write template: %w", err)
 		}
 		written[target] = true
@@ -93,9 +92,5 @@ func templateOf(crd []byte) ([]byte, error) {
 	if !ok || strings.Contains(own, "\nspec:") {
 		return nil, errors.New("metadata has no name after its annotations")
 	}
-	var out bytes.Buffer
-	out.WriteString(head)
-	out.WriteString(begin + "\n  annotations:\n" + own + "\n" + annotations + labels + "  name: " + rest)
-	out.WriteString(foot)
-	return out.Bytes(), nil
+	return []byte(head + begin + "\n  annotations:\n" + own + "\n" + annotations + labels + "  name: " + rest + foot), nil
 }
