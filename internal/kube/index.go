@@ -20,9 +20,6 @@ const (
 	// ByController finds objects by the UID of their controlling owner; on
 	// Certificates, their next keys, CertificateRequests, Orders and Challenges.
 	ByController = "controller"
-	// ByIssuer finds objects by IssuerKey; on Certificates,
-	// CertificateRequests, Orders and Challenges.
-	ByIssuer = "issuer"
 	// BySecret finds what reads or writes a Secret by the Secret's name: on
 	// Certificates their secretName, on Issuers and ClusterIssuers every
 	// Secret their spec refers to.
@@ -31,7 +28,7 @@ const (
 	ByProcessing = "processing"
 )
 
-// IssuerKey is the value of ByIssuer. An empty kind or group means the default
+// IssuerKey is a reference as the value of an index. An empty kind or group means the default
 // (contract 1.1).
 func IssuerKey(ref cmmeta.IssuerReference) string {
 	kind, group := ref.Kind, ref.Group
@@ -53,14 +50,10 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	}{
 		{&cmv1.Certificate{}, ByController, controllerUID},
 		{&corev1.Secret{}, ByController, controllerUID},
-		{&cmv1.Certificate{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*cmv1.Certificate).Spec.IssuerRef })},
 		{&cmv1.Certificate{}, BySecret, func(o client.Object) []string { return []string{o.(*cmv1.Certificate).Spec.SecretName} }},
 		{&cmv1.CertificateRequest{}, ByController, controllerUID},
-		{&cmv1.CertificateRequest{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*cmv1.CertificateRequest).Spec.IssuerRef })},
 		{&acmev1.Order{}, ByController, controllerUID},
-		{&acmev1.Order{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*acmev1.Order).Spec.IssuerRef })},
 		{&acmev1.Challenge{}, ByController, controllerUID},
-		{&acmev1.Challenge{}, ByIssuer, issuerOf(func(o client.Object) cmmeta.IssuerReference { return o.(*acmev1.Challenge).Spec.IssuerRef })},
 		{&acmev1.Challenge{}, ByProcessing, processing},
 		{&cmv1.Issuer{}, BySecret, issuerSecrets},
 		{&cmv1.ClusterIssuer{}, BySecret, issuerSecrets},
@@ -79,10 +72,6 @@ func controllerUID(o client.Object) []string {
 		return nil
 	}
 	return []string{string(owner.UID)}
-}
-
-func issuerOf(ref func(client.Object) cmmeta.IssuerReference) client.IndexerFunc {
-	return func(o client.Object) []string { return []string{IssuerKey(ref(o))} }
 }
 
 func processing(o client.Object) []string {

@@ -19,7 +19,7 @@ import (
 // certificate.
 func TestCertificateSurvivesDisturbances(t *testing.T) {
 	t.Parallel()
-	seeds := 100
+	seeds := 60
 	if testing.Short() {
 		seeds = 30
 	}
@@ -119,7 +119,7 @@ func (s *certificateSimulation) checkOrders(before int) {
 	}
 	live := 0
 	for _, req := range s.requests {
-		if r := ReadRequest(req); !r.issued() && r.refused() == nil {
+		if r := s.read(req); !r.issued() && r.refused() == nil {
 			live++
 		}
 	}

@@ -31,6 +31,7 @@ type certificateWorld struct {
 	keys     map[string][]byte // next keys by Secret name
 	requests map[string]*cmv1.CertificateRequest
 	serial   int64
+	parsed   map[string]*SeenRequest // by what is parsed: it dominates the cost of a simulation
 
 	events []Event
 	writes int // child writes and status writes
@@ -79,7 +80,22 @@ func newCertificateWorld() *certificateWorld {
 		},
 		keys:     map[string][]byte{},
 		requests: map[string]*cmv1.CertificateRequest{},
+		parsed:   map[string]*SeenRequest{},
 	}
+}
+
+// read is ReadRequest, once for the same bytes.
+func (w *certificateWorld) read(req *cmv1.CertificateRequest) *SeenRequest {
+	key := string(req.Spec.Request) + string(req.Status.Certificate)
+	if w.parsed[key] == nil {
+		if len(w.parsed) > 8 {
+			clear(w.parsed)
+		}
+		w.parsed[key] = ReadRequest(req)
+	}
+	seen := *w.parsed[key]
+	seen.Object = req
+	return &seen
 }
 
 // snapshot copies the world, for reads that are behind.
@@ -125,10 +141,10 @@ func (w *certificateWorld) see() CertificateSeen {
 	chosen := SortRequests(w.crt, owned)
 	seen.Superfluous = chosen.Superfluous
 	if chosen.Current != nil {
-		seen.Current = ReadRequest(chosen.Current)
+		seen.Current = w.read(chosen.Current)
 	}
 	if chosen.Next != nil {
-		seen.Next = ReadRequest(chosen.Next)
+		seen.Next = w.read(chosen.Next)
 	}
 	return seen
 }
@@ -257,7 +273,7 @@ func (w *certificateWorld) stepOn(t testing.TB, seen CertificateSeen, crash cras
 // pending is the request that waits for an answer, or nil.
 func (w *certificateWorld) pending() *cmv1.CertificateRequest {
 	for _, req := range w.requests {
-		if r := ReadRequest(req); !r.issued() && r.refused() == nil {
+		if r := w.read(req); !r.issued() && r.refused() == nil {
 			return req
 		}
 	}

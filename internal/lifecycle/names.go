@@ -53,13 +53,17 @@ func SolverName(challengeUID string) string {
 // OrderName is the name of the Order of a CertificateRequest (contract 2.8).
 // spec is the Order's spec with its CSR left out.
 func OrderName(request string, spec any) (string, error) {
-	hashed, err := json.Marshal(spec)
-	if err != nil {
-		return "", fmt.Errorf("hash order spec: %w", err)
-	}
+	hash := spec
 	if len(request) >= maxOrderPrefix {
 		// The cut name no longer tells requests apart, so the hash has to.
-		hashed = append(hashed, request...)
+		hash = struct {
+			Request string `json:"certificateRequestName"`
+			Spec    any    `json:"spec"`
+		}{request, spec}
+	}
+	hashed, err := json.Marshal(hash)
+	if err != nil {
+		return "", fmt.Errorf("hash order spec: %w", err)
 	}
 	return cut(request, maxOrderPrefix) + "-" + fnv32(hashed), nil
 }
