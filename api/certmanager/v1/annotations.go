@@ -109,7 +109,7 @@ const (
 	WantInjectAPIServerCAAnnotation = "cert-manager.io/inject-apiserver-ca"
 	// AllowsInjectionFromSecretAnnotation is "true" on a Secret that may be
 	// named by WantInjectFromSecretAnnotation.
-	AllowsInjectionFromSecretAnnotation = "cert-manager.io/allow-direct-injection"
+	AllowsInjectionFromSecretAnnotation = "cert-manager.io/allow-direct-injection" //nolint:gosec // an annotation, no secret
 )
 
 // Annotations of a Kubernetes CertificateSigningRequest.

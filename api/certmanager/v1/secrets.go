@@ -4,7 +4,7 @@ package v1
 // ca.crt. Wire contract, sections 1.2 and 2.5.
 const (
 	// JKSSecretKey holds the JKS keystore: private key and chain.
-	JKSSecretKey = "keystore.jks"
+	JKSSecretKey = "keystore.jks" //nolint:gosec // a key of the data, no secret
 	// JKSTruststoreKey holds the JKS truststore: the CA.
 	JKSTruststoreKey = "truststore.jks"
 	// PKCS12SecretKey holds the PKCS#12 keystore: private key and chain.
