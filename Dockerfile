@@ -24,4 +24,6 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /out/certwright /out/http01-solver /
 # nonroot, as in other images without a shell.
 USER 65532:65532
-ENTRYPOINT ["/certwright"]
+# A solver pod says only which challenge it answers, so that any
+# image with a solver will do; the chart says that the operator is /certwright.
+ENTRYPOINT ["/http01-solver"]

@@ -107,6 +107,10 @@ func TestImageIsNamedAsTheValuesSay(t *testing.T) {
 			if controller["image"] != want[0] {
 				t.Errorf("%s: image is %s, want %s", set, controller["image"], want[0])
 			}
+			// The image's entry point is the solver.
+			if command, _, _ := unstructured.NestedStringSlice(controller, "command"); len(command) != 1 || command[0] != "/certwright" {
+				t.Errorf("command is %v", command)
+			}
 			args, _, _ := unstructured.NestedStringSlice(controller, "args")
 			if solver := "--acme-http01-solver-image=" + want[1]; !strings.Contains(strings.Join(args, "\n")+"\n", solver+"\n") {
 				t.Errorf("%s: arguments are %v, want %s", set, args, solver)
