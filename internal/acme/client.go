@@ -98,7 +98,7 @@ func New(config Config) (*Client, error) {
 		c.observe = func(Request) {}
 	}
 	if c.clock == nil {
-		c.clock = time.Now
+		c.clock = time.Now //nolint:forbidigo // the default of the injected clock
 	}
 	return c, nil
 }

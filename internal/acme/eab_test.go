@@ -43,7 +43,7 @@ func TestExternalAccountIsBoundToTheAccountKey(t *testing.T) {
 		if err := json.Unmarshal([]byte(s.requests("/new-account")[0].payload), &payload); err != nil {
 			t.Fatal(err)
 		}
-		inner, err := jose.ParseSigned(string(payload.Binding), []jose.SignatureAlgorithm{jose.HS256})
+		inner, err := jose.ParseSignedJSON(string(payload.Binding), []jose.SignatureAlgorithm{jose.HS256})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

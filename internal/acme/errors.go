@@ -60,8 +60,9 @@ func IsNotFound(err error) bool {
 		ActionAcceptChallenge, ActionGetCertificate, ActionGetRenewalInfo:
 		status := statusOf(err)
 		return status == http.StatusNotFound || status == http.StatusGone
+	default:
+		return false
 	}
-	return false
 }
 
 // IsOrderNotReady tells that Finalize came too early, or again. GetOrder tells which.

@@ -121,7 +121,7 @@ func (c *Client) exchange(ctx context.Context, e exchange) (*answer, error) {
 		}
 		return nil, &TransportError{Action: e.action, Host: target.Host, Err: err}
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // it has been read
 	body, err := io.ReadAll(io.LimitReader(response.Body, e.limit+1))
 	ended := c.clock()
 	seen.Status, seen.Duration = response.StatusCode, ended.Sub(started)

@@ -34,7 +34,7 @@ const (
 
 // Problem is a server's account of what went wrong (RFC 8555 6.7, RFC 7807): the answer to a request, or the reason inside a
 // challenge or an order.
-type Problem struct {
+type Problem struct { //nolint:errname // the name that RFC 7807 gives it
 	// Type is a URN, such as "urn:ietf:params:acme:error:malformed". Empty if the server gave none.
 	Type string
 	// Title and Detail are for people.

@@ -248,7 +248,7 @@ func certificateFits(w *certificateWorld) error {
 	secret := ReadSecret(w.secret.labels, w.secret.annotations, w.secret.data)
 	leaf := secret.Leaf()
 	if leaf == nil {
-		return fmt.Errorf("no certificate in the Secret: %v", secret.ChainErr)
+		return fmt.Errorf("no certificate in the Secret: %w", secret.ChainErr)
 	}
 	if got, want := leaf.DNSNames, w.crt.Spec.DNSNames; len(got) != 1 || got[0] != want[0] {
 		return fmt.Errorf("certificate is for %v, want %v", got, want)

@@ -45,7 +45,7 @@ func unmarshal(der []byte, v any) error {
 // keyUsageExtension is critical, as RFC 5280 section 4.2.1.3 asks.
 func keyUsageExtension(usage x509.KeyUsage) (pkix.Extension, error) {
 	// Bit 0 of the ASN.1 bit string is the first bit sent, and the lowest of Go's number.
-	raw := []byte{bits.Reverse8(byte(usage)), bits.Reverse8(byte(usage >> 8))}
+	raw := []byte{bits.Reverse8(byte(usage)), bits.Reverse8(byte(usage >> 8))} //nolint:gosec // the nine bits that there are
 	length := bits.Len(uint(usage))
 	value, err := asn1.Marshal(asn1.BitString{Bytes: raw[:(length+7)/8], BitLength: length})
 	if err != nil {

@@ -158,7 +158,7 @@ func jksPassword(password string) ([]byte, error) {
 		if r > 0xff {
 			return nil, errors.New("the password has characters outside Latin-1")
 		}
-		secret = append(secret, byte(r))
+		secret = append(secret, byte(r)) //nolint:gosec // checked above
 	}
 	return secret, nil
 }

@@ -173,15 +173,15 @@ func TestACSRMustNotContradictTheResourceAroundIt(t *testing.T) {
 		usages []string
 		want   string
 	}{
-		{"default usages, said and unsaid", func(r *Request) {}, false, []string{"key encipherment", "signing"}, ""},
+		{"default usages, said and unsaid", func(*Request) {}, false, []string{"key encipherment", "signing"}, ""},
 		{"it wants to be a CA", func(r *Request) { r.IsCA = true }, false, nil, "it asks for isCA true, spec.isCA is false"},
-		{"it does not want to be a CA", func(r *Request) {}, true, nil, "it asks for isCA false, spec.isCA is true"},
+		{"it does not want to be a CA", func(*Request) {}, true, nil, "it asks for isCA false, spec.isCA is true"},
 		{"a CA signs", func(r *Request) { r.IsCA = true }, true, []string{"key encipherment", "digital signature", "cert sign"}, ""},
 		{"more usages", func(r *Request) { r.Usages = []string{"cert sign"} }, false, nil, "its key usages are not those of spec.usages"},
 		{"other extended usages", func(r *Request) { r.Usages = []string{"server auth"} }, false, []string{"client auth"}, "its extended key usages"},
 		{"order", func(r *Request) { r.Usages = []string{"server auth", "client auth"} }, false, []string{"client auth", "server auth"}, ""},
 		{"extended usages unsaid", func(r *Request) { r.Usages = []string{"signing"} }, false, []string{"signing", "client auth"}, "its extended key usages"},
-		{"spec is wrong", func(r *Request) {}, false, []string{"fun"}, `usage "fun" is not known`},
+		{"spec is wrong", func(*Request) {}, false, []string{"fun"}, `usage "fun" is not known`},
 	} {
 		request := base
 		test.made(&request)
