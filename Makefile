@@ -46,7 +46,7 @@ bench: ## Measure the operator against its budgets on a control plane of its own
 
 .PHONY: image
 image: build ## Make the image as an OCI archive, without a container engine.
-	$(CLUSTER) image build --ref $(IMAGE) --user 65532:65532 --entry /certwright \
+	$(CLUSTER) image build --ref $(IMAGE) --user 65532:65532 --entry /http01-solver \
 	  --file /certwright=$(CURDIR)/bin/certwright --file /http01-solver=$(CURDIR)/bin/http01-solver \
 	  --file /etc/ssl/certs/ca-certificates.crt=/etc/ssl/certs/ca-certificates.crt \
 	  -o $(CURDIR)/bin/image.tar
