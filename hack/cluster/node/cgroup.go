@@ -1,6 +1,8 @@
 package node
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,8 +19,12 @@ import (
 
 const cgroupMount = "/sys/fs/cgroup"
 
-// cgroup returns the name of the node's cgroup, which holds its daemons and its pods.
-func (n *Node) cgroup() string { return cgroupPrefix + n.Name }
+// cgroup returns the name of the node's cgroup, which holds its daemons and its pods. Two checkouts may each have a node of
+// one name: their kubelets would take the other's pods for orphans and kill them if the name did not say whose it is.
+func (n *Node) cgroup() string {
+	sum := sha256.Sum256([]byte(n.Dir))
+	return cgroupPrefix + n.Name + "-" + hex.EncodeToString(sum[:4])
+}
 
 // cgroupPrefix begins the names of all nodes' cgroups.
 const cgroupPrefix = "certwright-"
