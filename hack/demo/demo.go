@@ -55,7 +55,7 @@ func (d *demo) up(ctx context.Context) error {
 		// containerd, an ingress controller.
 		{"start a Kubernetes node", time.Hour, d.startNode},
 		{"build Certwright and its image", 20 * time.Minute, d.build},
-		{"load the images", 3 * time.Minute, d.load},
+		{"load the images into the node", 3 * time.Minute, d.load},
 		{"install Certwright with Helm", 3 * time.Minute, d.install},
 		{"apply config/samples/demo", time.Minute, d.apply},
 	}
@@ -179,6 +179,9 @@ func (d *demo) build(ctx context.Context) error {
 func (d *demo) load(ctx context.Context) error {
 	if !d.isNode {
 		return nil // it pulls them, or has been given them
+	}
+	if err := d.checkout.ServeTLS(ctx, d.node); err != nil {
+		return err
 	}
 	return d.checkout.Load(ctx, d.node, d.images)
 }
