@@ -27,58 +27,65 @@ const floorWrites = 8
 
 // floorRun are the figures of the plain client.
 type floorRun struct {
-	Certificates int           `json:"certificates"`
-	Rate         float64       `json:"rate"` // certificates per second
-	P50          time.Duration `json:"p50"`  // of all writes of one certificate, in ns
-	P99          time.Duration `json:"p99"`
-	CPU          time.Duration `json:"cpu"` // of all certificates, in ns
+	Certificates int             `json:"certificates"`
+	Took         time.Duration   `json:"took"` // in ns
+	Latencies    []time.Duration `json:"-"`    // of all writes of one certificate
+	CPU          time.Duration   `json:"cpu"`  // of all certificates, in ns
 }
+
+// rate is in certificates per second.
+func (r floorRun) rate() float64 { return float64(r.Certificates) / r.Took.Seconds() }
 
 func (r floorRun) cpuEach() time.Duration { return r.CPU / time.Duration(r.Certificates) }
 
+// floorWarmUp is how many certificates are made before it is measured: a new control plane does much for the first time.
+const floorWarmUp = 20
+
 // floor measures what is left if nobody decides anything: the writes without which the objects could not be as they are
 // when a certificate has been issued, one after the other, with real keys and signatures. Nothing is read or watched, and
-// there are no events.
-func (l *lab) floor(ctx context.Context, n int) (floorRun, error) {
+// there are no events. The figures are added to those of run.
+func (l *lab) floor(ctx context.Context, n int, run *floorRun) error {
 	fmt.Fprintf(os.Stderr, "floor: %d certificates by a plain client\n", n)
 	namespace, err := l.newNamespace(ctx, "floor")
 	if err != nil {
-		return floorRun{}, err
+		return err
 	}
 	ca, err := newAuthority(time.Now())
 	if err != nil {
-		return floorRun{}, err
+		return err
 	}
-	if err := l.floorCertificate(ctx, ca, newCertificate(namespace, "warm-up", 0, l.key)); err != nil {
-		return floorRun{}, err
+	if _, _, err := l.floorBatch(ctx, ca, namespace, "warm-up", floorWarmUp); err != nil {
+		return err
 	}
-	latencies := make([]time.Duration, n)
 	cpu, err := ownCPU()
 	if err != nil {
-		return floorRun{}, err
-	}
-	start := time.Now()
-	err = inParallel(ctx, floorWorkers, n, func(ctx context.Context, i int) error {
-		begin := time.Now()
-		err := l.floorCertificate(ctx, ca, newCertificate(namespace, "bench", i, l.key))
-		latencies[i] = time.Since(begin)
 		return err
-	})
-	took := time.Since(start)
+	}
+	took, latencies, err := l.floorBatch(ctx, ca, namespace, "bench", n)
 	if err != nil {
-		return floorRun{}, err
+		return err
 	}
 	used, err := ownCPU()
 	if err != nil {
-		return floorRun{}, err
+		return err
 	}
-	return floorRun{
-		Certificates: n,
-		Rate:         float64(n) / took.Seconds(),
-		P50:          percentile(latencies, 50),
-		P99:          percentile(latencies, 99),
-		CPU:          used - cpu,
-	}, l.removeNamespace(ctx, namespace)
+	run.Certificates += n
+	run.Took += took
+	run.CPU += used - cpu
+	run.Latencies = append(run.Latencies, latencies...)
+	return l.removeNamespace(ctx, namespace)
+}
+
+func (l *lab) floorBatch(ctx context.Context, ca *authority, namespace, prefix string, n int) (took time.Duration, latencies []time.Duration, err error) {
+	latencies = make([]time.Duration, n)
+	start := time.Now()
+	err = inParallel(ctx, floorWorkers, n, func(ctx context.Context, i int) error {
+		begin := time.Now()
+		err := l.floorCertificate(ctx, ca, newCertificate(namespace, prefix, i, l.key))
+		latencies[i] = time.Since(begin)
+		return err
+	})
+	return time.Since(start), latencies, err
 }
 
 // floorCertificate makes the writes of one certificate.

@@ -52,7 +52,7 @@ func setUp(ctx context.Context, o options) (l *lab, err error) {
 		return l, fmt.Errorf("make temporary folder: %w", err)
 	}
 	fmt.Fprintln(os.Stderr, "building the operator, starting a control plane")
-	if l.program, err = buildOperator(ctx, root, l.temp); err != nil {
+	if l.program, err = buildOperator(ctx, root, l.temp, o.profile != ""); err != nil {
 		return l, err
 	}
 	if l.plane, err = newControlPlane(ctx, root, l.temp); err != nil {

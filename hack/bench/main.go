@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/go-logr/logr"
@@ -23,6 +24,7 @@ type options struct {
 	scale        int
 	key          cmv1.PrivateKeyAlgorithm
 	json         string
+	profile      string
 	keep         bool
 }
 
@@ -34,9 +36,19 @@ func parse(args []string, output io.Writer) (options, error) {
 	flags.IntVar(&o.scale, "scale", 2000, "certificates of the run that shows whether the cost of each stays flat; 0 for none")
 	key := flags.String("key", string(cmv1.ECDSAKeyAlgorithm), "algorithm of the keys: ECDSA (P-256) or RSA (2048 bits)")
 	flags.StringVar(&o.json, "json", "", "file that gets all figures")
+	flags.StringVar(&o.profile, "cpuprofile", "", "file that gets a CPU profile of the operator during the last run")
 	flags.BoolVar(&o.keep, "keep", false, "leave the control plane running and the operator's logs in place")
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	for _, path := range []*string{&o.json, &o.profile} {
+		if *path == "" {
+			continue
+		}
+		var err error
+		if *path, err = filepath.Abs(*path); err != nil {
+			return o, fmt.Errorf("find %s: %w", *path, err)
+		}
 	}
 	o.key = cmv1.PrivateKeyAlgorithm(*key)
 	switch {

@@ -14,11 +14,11 @@ import (
 
 func TestFlags(t *testing.T) {
 	t.Parallel()
-	got, err := parse([]string{"-n", "50", "-scale", "0", "-key", "RSA", "-json", "f.json", "-keep"}, io.Discard)
+	got, err := parse([]string{"-n", "50", "-scale", "0", "-key", "RSA", "-json", "/f.json", "-cpuprofile", "/p", "-keep"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := options{certificates: 50, key: cmv1.RSAKeyAlgorithm, json: "f.json", keep: true}
+	want := options{certificates: 50, key: cmv1.RSAKeyAlgorithm, json: "/f.json", profile: "/p", keep: true}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
 		t.Error(diff)
 	}

@@ -23,17 +23,25 @@ type operator struct {
 	metrics string // URL
 }
 
-// buildOperator builds cmd/controller as it is shipped.
-func buildOperator(ctx context.Context, root, into string) (program string, err error) {
+// buildOperator builds cmd/controller as it is shipped, or with a profiler besides.
+func buildOperator(ctx context.Context, root, into string, profiler bool) (program string, err error) {
 	program = filepath.Join(into, "controller")
-	if _, err := command(ctx, root, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/controller"); err != nil {
+	build := []string{"CGO_ENABLED=0", "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program}
+	if profiler {
+		overlay, err := profileOverlay(root, into)
+		if err != nil {
+			return "", err
+		}
+		build = append(build, "-overlay", overlay)
+	}
+	if _, err := command(ctx, root, "env", append(build, "./cmd/controller")...); err != nil {
 		return "", fmt.Errorf("build operator: %w", err)
 	}
 	return program, nil
 }
 
 // startOperator starts the operator and waits until its caches are filled.
-func startOperator(ctx context.Context, program, kubeconfig, log string) (*operator, error) {
+func (l *lab) startOperator(ctx context.Context, log string) (*operator, error) {
 	addresses, err := freeAddresses(2)
 	if err != nil {
 		return nil, err
@@ -45,12 +53,13 @@ func startOperator(ctx context.Context, program, kubeconfig, log string) (*opera
 	defer file.Close()
 	o := &operator{gone: make(chan struct{}), log: log, metrics: "http://" + addresses[0] + "/metrics"}
 	// Not bound to the context: whoever ends the bench wants the operator to end in order.
-	o.cmd = exec.Command(program, //nolint:gosec // built by the bench
-		"--kubeconfig="+kubeconfig,
+	o.cmd = exec.Command(l.program, //nolint:gosec // built by the bench
+		"--kubeconfig="+l.kubeconfig,
 		"--leader-elect=false",
 		"--acme-http01-solver-image=none",
 		"--metrics-listen-address="+addresses[0],
 		"--health-listen-address="+addresses[1])
+	o.cmd.Env = append(os.Environ(), profileVariable+"="+l.profile)
 	o.cmd.Stdout, o.cmd.Stderr = file, file
 	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := o.cmd.Start(); err != nil {
