@@ -53,8 +53,8 @@ func TestOperatorKilledDuringTheDemo(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- demo.Wait() }()
 
-	j.until("there is a Challenge", 3*time.Minute, func(ctx context.Context) (bool, string, error) {
-		names, err := j.names(ctx, &acmev1.ChallengeList{}, client.InNamespace(demoNamespace))
+	j.until("there is an Order", 3*time.Minute, func(ctx context.Context) (bool, string, error) {
+		names, err := j.names(ctx, &acmev1.OrderList{}, client.InNamespace(demoNamespace))
 		return len(names) > 0, fmt.Sprint(names), err
 	})
 	running, err := j.operator(ctx)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
@@ -74,6 +75,12 @@ func (w *world) kill(ctx context.Context, o operator) error {
 	err := w.clients.CoreV1().Pods(testbed.Namespace).Delete(ctx, o.pod, metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(0))})
 	if err != nil {
 		return fmt.Errorf("delete the operator's pod: %w", err)
+	}
+	// The holder of the lease is dead for certain, so that its successor need
+	// not wait until it runs out.
+	err = w.clients.CoordinationV1().Leases("kube-system").Delete(ctx, "cert-manager-controller", metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete the operator's lease: %w", err)
 	}
 	return nil
 }
