@@ -51,7 +51,7 @@ func parse(args []string, complaints io.Writer) (settings, error) {
 	s := settings{command: "up"}
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	flags.SetOutput(complaints)
-	flags.Usage = func() { fmt.Fprint(complaints, usage); flags.PrintDefaults() }
+	flags.Usage = func() { _, _ = fmt.Fprint(complaints, usage); flags.PrintDefaults() }
 	flags.BoolVar(&s.yes, "yes", false, "use the cluster of KUBECONFIG without asking")
 	flags.StringVar(&s.name, "name", "demo", "name of the node of hack/cluster")
 	flags.StringVar(&s.image, "image", "", "image of Certwright instead of this checkout's")

@@ -54,7 +54,7 @@ func (s *screen) color(code, text string) string {
 }
 
 // line writes a line that stays.
-func (s *screen) line(text string) { fmt.Fprintln(s.w, text) }
+func (s *screen) line(text string) { _, _ = fmt.Fprintln(s.w, text) }
 
 // draw shows lines in the place of those of the last drawing. They are plain
 // text, and are cut at the terminal's edge, where a longer one would take two.
@@ -72,7 +72,7 @@ func (s *screen) draw(lines []string) {
 		out.WriteString(fit(l, width-1) + "\n")
 	}
 	s.drawn = len(lines)
-	fmt.Fprint(s.w, out.String())
+	_, _ = fmt.Fprint(s.w, out.String())
 }
 
 // keep leaves the last drawing where it is.

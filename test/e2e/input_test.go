@@ -106,6 +106,7 @@ func TestRequestThatLiesIsFailedForGood(t *testing.T) {
 				ready = c
 			case cmv1.CertificateRequestConditionInvalidRequest:
 				invalid = c
+			default:
 			}
 		}
 		return ready.Status == cmmeta.ConditionFalse && ready.Reason == cmv1.CertificateRequestReasonFailed, fmt.Sprintf("%+v", request.Status), err

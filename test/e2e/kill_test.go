@@ -102,6 +102,7 @@ func reachedByRequest(r *cmv1.CertificateRequest) []string {
 			names = append(names, "request approved")
 		case cmv1.CertificateRequestConditionReady:
 			names = append(names, "request issued")
+		default:
 		}
 	}
 	return names

@@ -63,7 +63,7 @@ func hashFiles(paths ...string) (string, error) {
 			return "", err
 		}
 		_, err = io.Copy(sum, f)
-		f.Close()
+		_ = f.Close() // it was only read
 		if err != nil {
 			return "", err
 		}

@@ -39,7 +39,7 @@ func (n Node) Roots(ctx context.Context) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read issuing root: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 	if err != nil {
 		return nil, fmt.Errorf("read issuing root: %w", err)
@@ -95,7 +95,7 @@ func Fetch(ctx context.Context, address, host string, roots *x509.CertPool) (Ans
 	if err != nil {
 		return Answer{}, fmt.Errorf("fetch: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 	if err != nil {
 		return Answer{}, fmt.Errorf("fetch https://%s: %w", host, err)
