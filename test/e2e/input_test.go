@@ -64,7 +64,7 @@ func TestIssuerWithBadSecretIsToldAndMendedByItself(t *testing.T) {
 		Data:       map[string][]byte{corev1.TLSCertKey: []byte("rubbish"), corev1.TLSPrivateKeyKey: []byte("rubbish")},
 	}
 	j.create(secret)
-	j.untilSaid("leaf", time.Minute, `Issuer "ca" is not ready`, corev1.TLSCertKey)
+	j.untilSaid("leaf", time.Minute, `Issuer "ca" is not ready`, "can not be used")
 
 	root, cert, key := authority(t)
 	secret.Data = map[string][]byte{corev1.TLSCertKey: cert, corev1.TLSPrivateKeyKey: key}

@@ -54,20 +54,22 @@ var shared *world
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := 1
+	defer stop()
 	w, down, err := start(ctx)
+	end := func(code int) {
+		if err := down(); err != nil {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+			code = max(code, 1)
+		}
+		os.Exit(code)
+	}
 	if err == nil {
 		shared = w
-		code = m.Run()
-	} else {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
+		context.AfterFunc(ctx, func() { end(130) }) // 128 + SIGINT, as a shell has it
+		end(m.Run())
 	}
-	stop()
-	if err := down(); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		code = 1
-	}
-	os.Exit(code)
+	fmt.Fprintln(os.Stderr, "e2e:", err)
+	end(1)
 }
 
 // start makes the world. down undoes it, also when it is half made.
