@@ -29,7 +29,7 @@ func TestNameThatCanNotBeProvenIsToldAndTriedWithRestraint(t *testing.T) {
 	} {
 		j.create(j.certificate(name, clusterIssuer(pebbleIssuer), host))
 	}
-	nowhere := j.untilSaid("nowhere", time.Minute, j.namespace+".nowhere.certwright.test", "no such host", "retried within a minute")
+	nowhere := j.untilSaid("nowhere", time.Minute, j.namespace+".nowhere.certwright.test", "does not resolve", "retried within a minute")
 	dead := j.untilSaid("dead", time.Minute, j.namespace+".dead.certwright.test", "refused", "retried within a minute")
 	t.Logf("nowhere: %s", nowhere)
 	t.Logf("dead: %s", dead)
