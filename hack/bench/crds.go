@@ -30,7 +30,7 @@ func applyCRDs(ctx context.Context, config *rest.Config, folder string) error {
 		return fmt.Errorf("make client: %w", err)
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := os.ReadFile(file) //nolint:gosec // a file of the checkout
 		if err != nil {
 			return fmt.Errorf("read CRD: %w", err)
 		}

@@ -106,7 +106,7 @@ func (l *lab) tearDown() error {
 		failed = append(failed, l.plane.down(ctx))
 	}
 	if l.temp != "" {
-		failed = append(failed, os.RemoveAll(l.temp))
+		failed = append(failed, os.RemoveAll(l.temp)) //nolint:gosec // made by MkdirTemp
 	}
 	return errors.Join(failed...)
 }

@@ -105,7 +105,7 @@ func run(ctx context.Context, o options) (err error) {
 		}
 		rows = mergeRows(rows, judge(o, final), again)
 	}
-	printReport(os.Stdout, o, final, rows)
+	fmt.Print(report(o, final, rows))
 	if o.json != "" {
 		if err := writeJSON(o.json, o, first, final, rows); err != nil {
 			return err

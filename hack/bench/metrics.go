@@ -23,15 +23,15 @@ type samples map[string][]sample
 
 // scrape reads the metrics of a process.
 func scrape(ctx context.Context, client *http.Client, url string) (samples, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil) //nolint:gosec // on loopback
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
-	resp, err := client.Do(req)
+	resp, err := client.Do(req) //nolint:gosec // on loopback
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("read metrics: the answer is %s", resp.Status)
 	}

@@ -42,18 +42,18 @@ func buildOperator(ctx context.Context, root, into string, profiler bool) (progr
 
 // startOperator starts the operator and waits until its caches are filled.
 func (l *lab) startOperator(ctx context.Context, log string) (*operator, error) {
-	addresses, err := freeAddresses(2)
+	addresses, err := freeAddresses(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	file, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // in the temporary folder
 	if err != nil {
 		return nil, fmt.Errorf("open operator's log: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	o := &operator{gone: make(chan struct{}), log: log, metrics: "http://" + addresses[0] + "/metrics"}
-	// Not bound to the context: whoever ends the bench wants the operator to end in order.
-	o.cmd = exec.Command(l.program, //nolint:gosec // built by the bench
+	// The end of the context does not kill it: whoever ends the bench wants the operator to end in order.
+	o.cmd = exec.CommandContext(context.WithoutCancel(ctx), l.program, //nolint:gosec // built by the bench
 		"--kubeconfig="+l.kubeconfig,
 		"--leader-elect=false",
 		"--acme-http01-solver-image=none",
@@ -99,7 +99,7 @@ func (o *operator) explain(ctx context.Context, err error) error {
 
 func (o *operator) logTail() string {
 	const most = 2000
-	data, err := os.ReadFile(o.log)
+	data, err := os.ReadFile(o.log) //nolint:gosec // written by startOperator
 	if err != nil {
 		return err.Error()
 	}
@@ -142,11 +142,11 @@ func answersOK(ctx context.Context, url string) bool {
 }
 
 // freeAddresses returns addresses on loopback on which nothing listens.
-func freeAddresses(n int) ([]string, error) {
+func freeAddresses(ctx context.Context, n int) ([]string, error) {
 	var addresses []string
 	var listeners []net.Listener
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find free port: %w", err)
 		}

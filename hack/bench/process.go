@@ -17,7 +17,7 @@ const clockTick = 10 * time.Millisecond
 
 // cpuTime is the CPU time of a process, user and system, all threads, to a clock tick.
 func cpuTime(pid int) (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) //nolint:gosec // a number
 	if err != nil {
 		return 0, fmt.Errorf("read CPU time: %w", err)
 	}
@@ -45,7 +45,7 @@ func parseStat(data []byte) (time.Duration, error) {
 
 // peakRSS is the most physical memory that a process ever had, in bytes.
 func peakRSS(pid int) (int64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) //nolint:gosec // a number
 	if err != nil {
 		return 0, fmt.Errorf("read peak memory: %w", err)
 	}
