@@ -34,6 +34,10 @@ import (
 // status.reason says what is wrong and when it is tried again. What the CA
 // said is kept in memory only, except for what is stored above: after a
 // restart the order is read again.
+//
+// One window is left: a process that dies between the CA's answer to a new
+// order and the write of its URL orders again. Boulder answers that with the
+// same pending order; a CA that does not lets the first one expire.
 
 // OrderSeen is everything that one decision about an Order needs.
 type OrderSeen struct {
