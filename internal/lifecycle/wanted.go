@@ -3,8 +3,6 @@ package lifecycle
 import (
 	"crypto/x509/pkix"
 	"fmt"
-	"net"
-	"net/url"
 	"time"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -49,19 +47,12 @@ func ParseSpec(spec *cmv1.CertificateSpec) (Wanted, error) {
 	if err := readSubject(spec, &w.Request); err != nil {
 		return Wanted{}, err
 	}
-	for _, s := range spec.IPAddresses {
-		ip := net.ParseIP(s)
-		if ip == nil {
-			return Wanted{}, fmt.Errorf("read spec.ipAddresses: %q is not an IP address", s)
-		}
-		w.Request.IPAddresses = append(w.Request.IPAddresses, ip)
+	var err error
+	if w.Request.IPAddresses, err = pki.ParseIPAddresses(spec.IPAddresses); err != nil {
+		return Wanted{}, fmt.Errorf("read spec.ipAddresses: %w", err)
 	}
-	for _, s := range spec.URIs {
-		u, err := url.Parse(s)
-		if err != nil {
-			return Wanted{}, fmt.Errorf("read spec.uris: %q is not a URI", s)
-		}
-		w.Request.URIs = append(w.Request.URIs, u)
+	if w.Request.URIs, err = pki.ParseURIs(spec.URIs); err != nil {
+		return Wanted{}, fmt.Errorf("read spec.uris: %w", err)
 	}
 	for _, o := range spec.OtherNames {
 		w.Request.OtherNames = append(w.Request.OtherNames, pki.OtherName{OID: o.OID, UTF8Value: o.UTF8Value})
@@ -118,15 +109,11 @@ func subtrees(field string, item *cmv1.NameConstraintItem) (pki.NameSubtrees, er
 	if item == nil {
 		return pki.NameSubtrees{}, nil
 	}
-	s := pki.NameSubtrees{DNSDomains: item.DNSDomains, EmailAddresses: item.EmailAddresses, URIDomains: item.URIDomains}
-	for _, r := range item.IPRanges {
-		_, network, err := net.ParseCIDR(r)
-		if err != nil {
-			return pki.NameSubtrees{}, fmt.Errorf("read spec.nameConstraints.%s.ipRanges: %q is not a network such as 10.0.0.0/8", field, r)
-		}
-		s.IPRanges = append(s.IPRanges, network)
+	ranges, err := pki.ParseIPRanges(item.IPRanges)
+	if err != nil {
+		return pki.NameSubtrees{}, fmt.Errorf("read spec.nameConstraints.%s.ipRanges: %w", field, err)
 	}
-	return s, nil
+	return pki.NameSubtrees{DNSDomains: item.DNSDomains, IPRanges: ranges, EmailAddresses: item.EmailAddresses, URIDomains: item.URIDomains}, nil
 }
 
 func nameless(spec *cmv1.CertificateSpec) bool {
