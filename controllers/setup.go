@@ -84,7 +84,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		}},
 		{"shim", func() error {
 			return shim.Setup(mgr, shim.Config{
-				Clock: time.Now, Workers: cfg.Workers, DefaultIssuer: cfg.DefaultIssuer,
+				Workers: cfg.Workers, DefaultIssuer: cfg.DefaultIssuer,
 				AutoCertificateAnnotations: cfg.AutoCertificateAnnotations, ExtraCertificateAnnotations: cfg.ExtraCertificateAnnotations,
 			})
 		}},

@@ -66,7 +66,7 @@ func start(t *testing.T) cluster {
 	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
-	if err := Setup(mgr, Config{Clock: time.Now, Workers: 2}); err != nil {
+	if err := Setup(mgr, Config{Workers: 2}); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)

@@ -3,7 +3,6 @@ package shim
 import (
 	"context"
 	"fmt"
-	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/client-go/tools/events"
@@ -21,7 +20,6 @@ import (
 
 // Config is what the controller needs from its surroundings.
 type Config struct {
-	Clock   func() time.Time
 	Workers int
 
 	DefaultIssuer DefaultIssuer

@@ -180,9 +180,6 @@ func (d *demo) load(ctx context.Context) error {
 	if !d.isNode {
 		return nil // it pulls them, or has been given them
 	}
-	if err := d.checkout.ServeTLS(ctx, d.node); err != nil {
-		return err
-	}
 	return d.checkout.Load(ctx, d.node, d.images)
 }
 

@@ -94,9 +94,6 @@ func start(ctx context.Context) (w *world, down func() error, err error) {
 	if err != nil {
 		return nil, down, err
 	}
-	if err := w.checkout.ServeTLS(ctx, w.node); err != nil {
-		return nil, down, err
-	}
 	if err := w.checkout.Load(ctx, w.node, images); err != nil {
 		return nil, down, err
 	}
