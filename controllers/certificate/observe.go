@@ -100,16 +100,16 @@ func (r *reconciler) sharing(ctx context.Context, namespace, secret string) ([]c
 func (r *reconciler) nextKeys(ctx context.Context, seen *lifecycle.CertificateSeen) error {
 	crt := seen.Certificate
 	name := lifecycle.NextKeyNameOf(crt)
-	if lifecycle.IsIssuing(&crt.Status) || crt.Status.NextPrivateKeySecretName != nil {
-		secret := &corev1.Secret{}
-		err := r.client.Get(ctx, types.NamespacedName{Namespace: crt.Namespace, Name: name}, secret, client.UnsafeDisableDeepCopy)
-		switch {
-		case apierrors.IsNotFound(err):
-		case err != nil:
-			return fmt.Errorf("get next private key: %w", err)
-		case metav1.IsControlledBy(secret, crt):
-			seen.NextKey = lifecycle.ReadNextKey(name, secret.Data)
-		}
+	secret := &corev1.Secret{}
+	// By its name, whatever the status says: a process that died may have
+	// made the key and not have come to say so.
+	err := r.client.Get(ctx, types.NamespacedName{Namespace: crt.Namespace, Name: name}, secret, client.UnsafeDisableDeepCopy)
+	switch {
+	case apierrors.IsNotFound(err):
+	case err != nil:
+		return fmt.Errorf("get next private key: %w", err)
+	case metav1.IsControlledBy(secret, crt):
+		seen.NextKey = lifecycle.ReadNextKey(name, secret.Data)
 	}
 	list := &corev1.SecretList{}
 	if err := r.client.List(ctx, list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.ByController: string(crt.UID)},
@@ -143,7 +143,7 @@ func (r *reconciler) requests(ctx context.Context, seen *lifecycle.CertificateSe
 	if chosen.Current != nil {
 		seen.Current = lifecycle.ReadRequest(chosen.Current)
 	}
-	if chosen.Next == nil && lifecycle.IsIssuing(&crt.Status) {
+	if chosen.Next == nil {
 		// The list may be older than our own last write; a look by name
 		// waits for it.
 		var err error

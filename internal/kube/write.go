@@ -39,12 +39,13 @@ func ApplySecret(ctx context.Context, c client.Client, secret runtime.ApplyConfi
 	return nil
 }
 
-// Retry is how a pass ends that could not be carried out. A conflict, or a
-// child that exists already, says only that the decision was taken on old
-// facts: it is taken again at once and is nothing to report.
+// Retry is how a pass ends that could not be carried out. A conflict says only
+// that the decision was taken on old facts: it is taken again at once and is
+// nothing to report. A child that exists already is reported and tried with
+// growing pauses: what we made ourselves was seen, so it is somebody else's.
 func Retry(err error) (ctrl.Result, error) {
 	switch {
-	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: staleRetry}, nil
 	case apierrors.IsNotFound(err):
 		// The object was deleted meanwhile; its deletion wakes whoever cares.

@@ -149,6 +149,12 @@ func (c *certificateLadder) watch() {
 		return
 	}
 	c.begin(why)
+	if c.seen.NextKey != nil {
+		// A process died after it had made the key. That an issuance is under
+		// way is stored before anything is requested.
+		c.Status.NextPrivateKeySecretName = &c.seen.NextKey.Name
+		return
+	}
 	c.issue()
 }
 

@@ -19,7 +19,7 @@ import (
 // certificate.
 func TestCertificateSurvivesDisturbances(t *testing.T) {
 	t.Parallel()
-	seeds := 60
+	seeds := 200
 	if testing.Short() {
 		seeds = 30
 	}

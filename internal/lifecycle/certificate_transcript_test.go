@@ -163,6 +163,11 @@ func TestCertificateTranscripts(t *testing.T) {
 			s.crt.Spec.DNSNames = []string{"www.example.com"}
 			s.rest()
 		},
+		"died-before-it-said-that-it-issues": func(s *story) {
+			s.stepOn(s.t, s.see(), crashBeforeStatus)
+			s.tell("crash  before the status was written")
+			s.issued(90 * day)
+		},
 		"denied": func(s *story) {
 			s.rest()
 			s.pending().Status.Conditions = []cmv1.CertificateRequestCondition{{

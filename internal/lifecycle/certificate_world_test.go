@@ -124,7 +124,7 @@ func (w *certificateWorld) see() CertificateSeen {
 		seen.Secret = ReadSecret(w.secret.labels, w.secret.annotations, w.secret.data)
 	}
 	name := NextKeyNameOf(w.crt)
-	if key, found := w.keys[name]; found && (IsIssuing(&w.crt.Status) || w.crt.Status.NextPrivateKeySecretName != nil) {
+	if key, found := w.keys[name]; found {
 		seen.NextKey = ReadNextKey(name, map[string][]byte{TLSKey: key})
 	}
 	for other := range w.keys {
@@ -149,15 +149,16 @@ func (w *certificateWorld) see() CertificateSeen {
 	return seen
 }
 
-// act carries out an action on the real world, whatever was seen.
-func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action CertificateAction) {
+// act carries out an action on the real world, whatever was seen. It says
+// whether that went well: if not, the pass ends there, as in the controller.
+func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action CertificateAction) bool {
 	t.Helper()
 	switch a := action.(type) {
 	case NoCertificateAction:
-		return
+		return true
 	case CreateNextKey:
 		if _, exists := w.keys[a.Name]; exists {
-			return // AlreadyExists
+			return false // AlreadyExists
 		}
 		if a.Reuse {
 			w.keys[a.Name] = seen.Secret.Data[TLSKey]
@@ -168,11 +169,11 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 		delete(w.keys, a.Name)
 	case CreateRequest:
 		if _, exists := w.requests[a.Name]; exists {
-			return // AlreadyExists
+			return false // AlreadyExists
 		}
 		keyPEM, found := w.keys[seen.NextKey.Name]
 		if !found {
-			return
+			return false
 		}
 		key, err := pki.DecodeKey(keyPEM)
 		if err != nil {
@@ -192,13 +193,13 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 	case StoreCertificate:
 		keyPEM, found := w.keys[seen.NextKey.Name]
 		if !found {
-			return
+			return false
 		}
 		issued := seen.Next.Object.Status
 		w.apply(ContentOf(seen.Certificate, seen.Next.Chain[0], keyPEM, issued.Certificate, issued.CA))
 	case StoreTemporary:
 		if _, found := w.keys[seen.NextKey.Name]; !found {
-			return
+			return false
 		}
 		key, err := pki.DecodeKey(w.keys[seen.NextKey.Name])
 		if err != nil {
@@ -215,11 +216,12 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 		w.apply(ContentOf(seen.Certificate, certs[0], w.keys[seen.NextKey.Name], chain, nil))
 	case SyncSecret:
 		if w.secret == nil {
-			return
+			return false
 		}
 		w.apply(StoredContent(seen))
 	}
 	w.writes++
+	return true
 }
 
 func (w *certificateWorld) apply(c SecretContent) {
@@ -247,8 +249,7 @@ func (w *certificateWorld) stepOn(t testing.TB, seen CertificateSeen, crash cras
 	if crash == crashBeforeAction {
 		return d, true
 	}
-	w.act(t, &seen, d.Action)
-	if crash == crashBeforeStatus {
+	if !w.act(t, &seen, d.Action) || crash == crashBeforeStatus {
 		return d, true
 	}
 	_, idle := d.Action.(NoCertificateAction)
