@@ -151,10 +151,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // finish stores the status if it changed, tells about it, and says when to
 // look again.
 func (r *Reconciler) finish(ctx context.Context, challenge *acmev1.Challenge, d lifecycle.ChallengeDecision, now time.Time) (ctrl.Result, error) {
-	result := ctrl.Result{}
-	if !d.Wake.IsZero() {
-		result.RequeueAfter = max(d.Wake.Sub(now), time.Millisecond)
-	}
+	result := kube.WakeAt(d.Wake, now)
 	if _, letGo := d.Action.(lifecycle.RemoveFinalizers); letGo {
 		kube.Record(r.recorder, challenge, d.Events)
 		return result, nil

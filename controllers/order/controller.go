@@ -121,10 +121,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // finish stores the status if it changed, tells about it, and says when to
 // look again.
 func (r *Reconciler) finish(ctx context.Context, order *acmev1.Order, d lifecycle.OrderDecision, now time.Time) (ctrl.Result, error) {
-	result := ctrl.Result{}
-	if !d.Wake.IsZero() {
-		result.RequeueAfter = max(d.Wake.Sub(now), time.Millisecond)
-	}
+	result := kube.WakeAt(d.Wake, now)
 	if equality.Semantic.DeepEqual(order.Status, d.Status) {
 		return result, nil
 	}
