@@ -169,7 +169,29 @@ func (j *journey) watchMilestones(ctx context.Context) <-chan string {
 }
 
 // Not parallel: it kills the operator, and counts all orders at the CA.
+//
+// Some writes follow each other faster than a process can be killed from
+// outside, now and then many of them: then what was proved is true, but it is
+// less than the test promises, and it is done again. The simulator of
+// internal/lifecycle has every single write.
 func TestOperatorKilledAfterEachWriteEndsInOneOrder(t *testing.T) {
+	const tries = 3
+	least := len(milestones) / 2
+	kills := 0
+	for range tries {
+		if kills = issueUnderKills(t); kills >= least || t.Failed() {
+			break
+		}
+	}
+	if kills < least {
+		t.Errorf("killed %d times in one issuance, want at least %d", kills, least)
+	}
+}
+
+// issueUnderKills has a certificate issued, kills the operator after each write
+// it sees, and says how often it did.
+func issueUnderKills(t *testing.T) int {
+	t.Helper()
 	j := newJourney(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
@@ -223,11 +245,6 @@ func TestOperatorKilledAfterEachWriteEndsInOneOrder(t *testing.T) {
 			t.Errorf("never saw %q", name)
 		}
 	}
-	// Some writes follow each other faster than a process can be killed from
-	// outside; the simulator of internal/lifecycle has every single one.
-	if least := len(milestones) / 2; kills < least {
-		t.Errorf("killed %d times, want at least %d", kills, least)
-	}
 	after, err := j.ordersAtCA(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -245,4 +262,5 @@ func TestOperatorKilledAfterEachWriteEndsInOneOrder(t *testing.T) {
 	if again := j.untilServed(); !again.Chain[0].Equal(answer.Chain[0]) {
 		t.Error("another certificate is served after a while")
 	}
+	return kills
 }
