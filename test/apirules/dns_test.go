@@ -6,6 +6,11 @@ func dns(yaml string) string { return solver("{dns01: {" + yaml + "}}") }
 var dnsRows = []row{
 	{rule: "DNS-01 has a provider", base: acme, with: dns(`cnameStrategy: Follow`), want: "set exactly one of akamai, cloudDNS"},
 	{rule: "DNS-01 has one provider", base: acme, with: dns(`webhook: {groupName: a, solverName: b}, digitalocean: {tokenSecretRef: {name: a, key: b}}`), want: "set exactly one of akamai, cloudDNS"},
+	{rule: "a named provider is accepted", base: acme, with: dns(`provider: {name: hetzner, config: {HETZNER_TTL: "60"}, credentialsSecretRef: {name: a}}`)},
+	{rule: "a named provider has the name of one", base: acme, with: dns(`provider: {name: "Hetzner DNS"}`), want: "must be the lower-case name of a provider"},
+	{rule: "a named provider runs no commands", base: acme, with: dns(`provider: {name: exec}`), want: "must not be exec or manual"},
+	{rule: "a named provider's credentials are somewhere", base: acme, with: dns(`provider: {name: hetzner, credentialsSecretRef: {name: ""}}`), want: "provider.credentialsSecretRef.name must not be empty"},
+	{rule: "a named provider excludes the others", base: acme, with: dns(`provider: {name: hetzner}, webhook: {groupName: a, solverName: b}`), want: "set exactly one of akamai, cloudDNS"},
 	{rule: "a CNAME strategy is known", base: acme, with: dns(`cnameStrategy: Maybe, webhook: {groupName: a, solverName: b}`), want: "Unsupported value"},
 
 	{rule: "acme-dns is accepted", base: acme, with: dns(`acmeDNS: {host: "https://a", accountSecretRef: {name: a, key: b}}`)},

@@ -61,6 +61,7 @@ func TestSchemas(t *testing.T) {
 	want := facts(theirs)
 	maps.Copy(want, bounds())
 	got := facts(ours)
+	maps.DeleteFunc(got, func(path, _ string) bool { return isExtension(path) })
 	if len(got) < 1000 {
 		t.Fatalf("only %d facts found", len(got))
 	}

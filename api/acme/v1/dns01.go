@@ -9,7 +9,7 @@ import (
 // ACMEChallengeSolverDNS01 is how the TXT record (RFC 8555, section 8.4) gets
 // into the zone. Exactly one provider is set.
 //
-// +kubebuilder:validation:XValidation:rule=`(has(self.akamai) ? 1 : 0) + (has(self.cloudDNS) ? 1 : 0) + (has(self.cloudflare) ? 1 : 0) + (has(self.route53) ? 1 : 0) + (has(self.azureDNS) ? 1 : 0) + (has(self.digitalocean) ? 1 : 0) + (has(self.acmeDNS) ? 1 : 0) + (has(self.rfc2136) ? 1 : 0) + (has(self.webhook) ? 1 : 0) == 1`,message=`set exactly one of akamai, cloudDNS, cloudflare, route53, azureDNS, digitalocean, acmeDNS, rfc2136 and webhook`
+// +kubebuilder:validation:XValidation:rule=`(has(self.akamai) ? 1 : 0) + (has(self.cloudDNS) ? 1 : 0) + (has(self.cloudflare) ? 1 : 0) + (has(self.route53) ? 1 : 0) + (has(self.azureDNS) ? 1 : 0) + (has(self.digitalocean) ? 1 : 0) + (has(self.acmeDNS) ? 1 : 0) + (has(self.rfc2136) ? 1 : 0) + (has(self.webhook) ? 1 : 0) + (has(self.provider) ? 1 : 0) == 1`,message=`set exactly one of akamai, cloudDNS, cloudflare, route53, azureDNS, digitalocean, acmeDNS, rfc2136, webhook and provider`
 type ACMEChallengeSolverDNS01 struct {
 	// Whether to follow a CNAME at _acme-challenge and write the record at its
 	// target. Empty means None.
@@ -51,6 +51,40 @@ type ACMEChallengeSolverDNS01 struct {
 	// A provider that runs in the cluster as an API server of its own.
 	// +optional
 	Webhook *ACMEIssuerDNS01ProviderWebhook `json:"webhook,omitempty"`
+
+	// Any other provider that the lego library knows. An extension of
+	// Certwright.
+	// +optional
+	Provider *ACMEIssuerDNS01ProviderNamed `json:"provider,omitempty"`
+
+	// DNS servers that are asked for zones and for the record before the CA
+	// is: host, host:port, or the URL of a DNS over HTTPS server. They replace
+	// those that the operator is started with, and only they are asked.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Nameservers []string `json:"nameservers,omitempty"`
+}
+
+// ACMEIssuerDNS01ProviderNamed is access to a DNS provider by its name in the
+// lego library and the variables that lego documents for it.
+type ACMEIssuerDNS01ProviderNamed struct {
+	// Name of the provider, for example hetzner or ovh. Those that run
+	// commands are refused.
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule=`self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')`,message=`provider.name must be the lower-case name of a provider, for example hetzner`
+	// +kubebuilder:validation:XValidation:rule=`!(self in ['exec', 'manual'])`,message=`provider.name must not be exec or manual: they run commands or ask a person`
+	Name string `json:"name"`
+
+	// Variables that are not secret, for example HETZNER_TTL, by the names that
+	// lego documents for the provider.
+	// +optional
+	Config map[string]string `json:"config,omitempty"`
+
+	// Secret whose keys are variables too, for those that are secret.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self.name != ""`,message=`provider.credentialsSecretRef.name must not be empty`
+	CredentialsSecret *cmmeta.LocalObjectReference `json:"credentialsSecretRef,omitempty"`
 }
 
 // CNAMEStrategy says what to do with a CNAME at _acme-challenge.

@@ -17,6 +17,14 @@ type ACMEChallengeSolverHTTP01 struct {
 	// Through a Gateway, by an HTTPRoute.
 	// +optional
 	GatewayHTTPRoute *ACMEChallengeSolverHTTP01GatewayHTTPRoute `json:"gatewayHTTPRoute,omitempty"`
+
+	// DNS servers that the self-check asks for the address of the name: host,
+	// host:port, or the URL of a DNS over HTTPS server. They replace those
+	// that the operator is started with. An extension of Certwright.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Nameservers []string `json:"nameservers,omitempty"`
 }
 
 // ACMEChallengeSolverHTTP01Ingress leads the request through an ingress

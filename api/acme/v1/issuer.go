@@ -22,8 +22,9 @@ type ACMEIssuer struct {
 	Server string `json:"server"`
 
 	// Common name of the issuer of the top-most certificate of the chain to
-	// prefer, if the CA offers several. If none fits, the CA's default chain
-	// is taken.
+	// prefer, if the CA offers several, or "smallest" for the one with the
+	// fewest bytes, which is an extension of Certwright. If none fits, the
+	// CA's default chain is taken.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	PreferredChain string `json:"preferredChain,omitempty"`
@@ -68,7 +69,24 @@ type ACMEIssuer struct {
 	// ACME profile to order, one of those that the CA's directory lists.
 	// +optional
 	Profile string `json:"profile,omitempty"`
+
+	// Where the time of renewal comes from, besides the Certificate itself:
+	// ARI asks the CA (RFC 9773), if it has renewal information; None does
+	// not. Empty means ARI.
+	// +optional
+	RenewalInformationSource RenewalInformationSource `json:"renewalInformationSource,omitempty"`
 }
+
+// RenewalInformationSource says whether the CA is asked when to renew.
+// +kubebuilder:validation:Enum=ARI;None
+type RenewalInformationSource string
+
+const (
+	// RenewalInformationSourceARI asks the CA.
+	RenewalInformationSourceARI RenewalInformationSource = "ARI"
+	// RenewalInformationSourceNone does not.
+	RenewalInformationSourceNone RenewalInformationSource = "None"
+)
 
 // ACMEExternalAccountBinding is the proof that the user has an account with
 // the CA outside ACME.

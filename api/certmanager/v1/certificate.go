@@ -188,7 +188,26 @@ type CertificateSpec struct {
 	// section 4.2.1.10). Only with isCA.
 	// +optional
 	NameConstraints *NameConstraints `json:"nameConstraints,omitempty"`
+
+	// What becomes of the Secret when the Certificate is deleted: Retain keeps
+	// it, Delete has it deleted. Empty means what the installation is
+	// configured for, which is Retain by default. An extension of Certwright.
+	// +optional
+	SecretDeletionPolicy SecretDeletionPolicy `json:"secretDeletionPolicy,omitempty"`
 }
+
+// SecretDeletionPolicy says what becomes of a Secret whose Certificate is
+// deleted.
+// +kubebuilder:validation:Enum=Retain;Delete
+type SecretDeletionPolicy string
+
+const (
+	// SecretDeletionPolicyRetain keeps the Secret.
+	SecretDeletionPolicyRetain SecretDeletionPolicy = "Retain"
+	// SecretDeletionPolicyDelete makes the Certificate the owner of the
+	// Secret, so that both go together.
+	SecretDeletionPolicyDelete SecretDeletionPolicy = "Delete"
+)
 
 // OtherName is a name of a kind that its OID says (RFC 5280, section 4.2.1.6).
 //

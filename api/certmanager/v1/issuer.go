@@ -105,6 +105,12 @@ type CAIssuer struct {
 	// +listType=atomic
 	// +kubebuilder:validation:XValidation:rule=`self.all(u, u != "")`,message=`issuingCertificateURLs must not hold an empty string`
 	IssuingCertificateURLs []string `json:"issuingCertificateURLs,omitempty"`
+
+	// Whether certificates that were signed with an earlier certificate of the
+	// CA are issued anew when the CA's Secret changes, a few at a time and
+	// those that expire first before the others. An extension of Certwright.
+	// +optional
+	ReissueOnRotation bool `json:"reissueOnRotation,omitempty"`
 }
 
 // IssuerStatus is whether the issuer can issue.
