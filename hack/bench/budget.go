@@ -14,8 +14,11 @@ const (
 	maxEvents       = 2.0
 	minShareOfFloor = 0.60
 	maxCPU          = 6 * time.Millisecond // with ECDSA keys
-	maxGrowth       = 1.2                  // of the CPU, from the small run to the large one
-	maxIdleAfter    = 5 * time.Second
+	// maxCPURatio is the same budget where a processor is slower than the one it was set on, on which the plain client
+	// used 2.6 ms: 6 / 2.6. One of the two has to be kept.
+	maxCPURatio  = 2.3
+	maxGrowth    = 1.2 // of the CPU, from the small run to the large one
+	maxIdleAfter = 5 * time.Second
 
 	// maxReviews is how many permission reviews there may be for one issuer in each minute that has begun.
 	maxReviews = 1
@@ -36,7 +39,7 @@ type row struct {
 // judge makes the table of a round.
 func judge(o options, r round) []row {
 	small := r.Small
-	rows := runRows(o, small, measureSmall)
+	rows := runRows(o, small, r.Floor, measureSmall)
 	rows = append(rows,
 		row{Figure: "certificates per second, plain client", Measured: fmt.Sprintf("%.1f", r.Floor.rate()), of: measureSmall},
 		row{Figure: "CPU per certificate, plain client", Measured: millis(r.Floor.cpuEach()), of: measureSmall},
@@ -52,7 +55,7 @@ func judge(o options, r round) []row {
 		Measured: fmt.Sprintf("%.0f %%", 100*float64(small.cpuEach())/float64(r.Floor.cpuEach())),
 	})
 	if o.scale > 0 {
-		rows = append(rows, runRows(o, r.Large, measureLarge)...)
+		rows = append(rows, runRows(o, r.Large, r.Floor, measureLarge)...)
 		growth := float64(r.Large.cpuEach()) / float64(small.cpuEach())
 		rows = append(rows, row{
 			Figure: fmt.Sprintf("CPU per certificate, %d to %d", r.Large.Certificates, small.Certificates), Measured: fmt.Sprintf("%.2f", growth),
@@ -68,13 +71,14 @@ func judge(o options, r round) []row {
 }
 
 // runRows are the figures of one run of the operator.
-func runRows(o options, r operatorRun, of measurements) []row {
+func runRows(o options, r operatorRun, floor floorRun, of measurements) []row {
 	at := fmt.Sprintf(", %d certificates", r.Certificates)
 	perCertificate := r.each(r.Requests.forCertificates())
 	events := r.each(r.Requests.writes("events"))
 	cpu := row{Figure: "CPU per certificate" + at, Measured: millis(r.cpuEach()), of: of}
 	if o.key == cmv1.ECDSAKeyAlgorithm && of == measureSmall {
-		cpu.Budget, cpu.OK, cpu.time = "<= "+millis(maxCPU), r.cpuEach() <= maxCPU, true
+		most := max(maxCPU, time.Duration(maxCPURatio*float64(floor.cpuEach())))
+		cpu.Budget, cpu.OK, cpu.time = "<= "+millis(most), r.cpuEach() <= most, true
 	}
 	reviews, maxReviews := r.Requests.writes(permissionReviews), maxReviews*math.Ceil(r.Took.Minutes()+1)
 	idleAfter := fmt.Sprintf("%.1f s", r.IdleAfter.Seconds())

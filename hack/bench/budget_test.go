@@ -66,6 +66,10 @@ func TestEachBudgetCanBeBroken(t *testing.T) {
 		{"permission reviews, in all", func(r *round) { r.Small.Took = 59 * time.Second }, 0},
 		{"rate, of the plain client's", func(r *round) { r.Small.Rate = 59.9 }, measureSmall},
 		{"CPU per certificate, 200 certificates", func(r *round) { r.Small.CPU = 200*6*time.Millisecond + 200 }, measureSmall},
+		{"CPU per certificate, 200 certificates", func(r *round) { // on a machine of half the speed
+			r.Floor.CPU, r.Large.CPU = 2*r.Floor.CPU, 2*r.Large.CPU
+			r.Small.CPU = 200*12*time.Millisecond + 200
+		}, measureSmall},
 		{"CPU per certificate, 2000 to 200", func(r *round) { r.Large.CPU += 2000 }, measureSmall | measureLarge},
 		{"idle after the last is ready, 200 certificates", func(r *round) { r.Small.IdleAfter++ }, measureSmall},
 		{"idle after the last is ready, 2000 certificates", func(r *round) { r.Large.NotIdle = true }, measureLarge},

@@ -95,10 +95,11 @@ type SeenRequest struct {
 	ChainErr error
 }
 
-// ReadRequest parses a CertificateRequest.
+// ReadRequest parses a CertificateRequest. Whether the CSR's signature is right
+// is for who signs; here its key is compared with the one that we have.
 func ReadRequest(req *cmv1.CertificateRequest) *SeenRequest {
 	s := &SeenRequest{Object: req}
-	s.CSR, s.CSRErr = pki.DecodeRequest(req.Spec.Request)
+	s.CSR, s.CSRErr = pki.ParseRequest(req.Spec.Request)
 	if len(req.Status.Certificate) > 0 {
 		s.Chain, s.ChainErr = pki.DecodeCertificates(req.Status.Certificate)
 	}
