@@ -62,8 +62,13 @@ func (j *journey) create(o client.Object) {
 // does not come.
 func (j *journey) until(what string, limit time.Duration, is func(context.Context) (ok bool, seen string, err error)) {
 	j.Helper()
+	j.untilIn(j.Context(), what, limit, is)
+}
+
+func (j *journey) untilIn(ctx context.Context, what string, limit time.Duration, is func(context.Context) (ok bool, seen string, err error)) {
+	j.Helper()
 	last := "nothing"
-	err := wait.PollUntilContextTimeout(j.Context(), 200*time.Millisecond, limit, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, limit, true, func(ctx context.Context) (bool, error) {
 		ok, seen, err := is(ctx)
 		if err != nil {
 			// It may be on its way, or the API server busy.
