@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 )
 
@@ -15,13 +13,17 @@ import (
 //	   | read the authorization: it may be settled already
 //	   | wait for a slot
 //	   v
-//	present: create pod, Service, Ingress, one in a pass
-//	   | all there; store presented, presentedAt, processing
+//	present: create pod and Service, then Ingress or HTTPRoute, one in a pass;
+//	   |     or the route alone, if the operator answers for itself (shared)
+//	   | all there; store presented, presentedAt, processing (shared: only if
+//	   | the proof takes longer than a person would notice)
 //	   v
 //	self-check <---------------------+   or: waitInsteadOfSelfCheck
-//	   | passed      | wrong, or     |
-//	   |             | unreachable   |
-//	   |             +--- pause -----+   2 s, 4 s, 8 s, 10 s ...
+//	   | passed, or  | wrong, or     |
+//	   | can not be  | can not be    |
+//	   | told, and   | told yet      |
+//	   | the grace   |               |
+//	   | is over     +--- pause -----+   0.25 s, 0.5 s ... 10 s
 //	   | ACCEPT
 //	   v
 //	the CA looks <--+
@@ -34,57 +36,11 @@ import (
 //	   +--> errored    a request was refused for good
 //	   |
 //	   v  from each of them, and from everywhere upon deletion
-//	clean up: delete Ingress, Service, pod, one in a pass; remove the finalizer
+//	clean up: delete route, Service, pod, one in a pass; remove the finalizer
 //
 // That the challenge was accepted is not stored. After a restart the
 // authorization is read before anything else, so that a challenge that the CA
 // is looking at is not accepted again.
-
-// SelfCheckVerdict is what a look at the challenge from inside the cluster
-// says about what the CA will see.
-type SelfCheckVerdict int
-
-const (
-	// SelfCheckPassed means that the right answer came.
-	SelfCheckPassed SelfCheckVerdict = iota + 1
-	// SelfCheckWrong means that an answer came, and it is not the right one.
-	SelfCheckWrong
-	// SelfCheckUnreachable means that no answer came, which may be the fault
-	// of the way from here and need not concern the CA.
-	SelfCheckUnreachable
-)
-
-// SelfCheckSeen is the last self-check of a challenge.
-type SelfCheckSeen struct {
-	Verdict  SelfCheckVerdict
-	Text     string // what was seen, for people; the same for the same sight
-	At       time.Time
-	PodReady bool // whether the pod was ready when the check began
-	Checks   int  // self-checks made so far, not counting those of a pod that was not ready
-}
-
-// Follow returns a self-check with what is known from the one before.
-func (s *SelfCheckSeen) Follow(next SelfCheckSeen) *SelfCheckSeen {
-	next.Checks = 1
-	if s != nil && s.PodReady == next.PodReady {
-		next.Checks += s.Checks
-	}
-	return &next
-}
-
-// SolverObject is one of the objects that answer an HTTP-01 challenge.
-type SolverObject string
-
-// The objects, in the order in which they are created.
-const (
-	SolverPod     SolverObject = "pod"
-	SolverService SolverObject = "service"
-	SolverIngress SolverObject = "ingress"
-)
-
-// solverObjects is in the order of creation: the route comes last, so that it
-// never leads nowhere. They are deleted in the opposite order.
-var solverObjects = []SolverObject{SolverPod, SolverService, SolverIngress}
 
 // ChallengeSeen is everything that one decision about a Challenge needs.
 type ChallengeSeen struct {
@@ -92,9 +48,17 @@ type ChallengeSeen struct {
 	// IssuerTrouble says why the issuer can not be used; empty if it can.
 	IssuerTrouble string
 
-	// Present tells which of the solver's objects exist, and the others how
-	// the pod is. A pod that has ended does not come back.
-	Present    map[SolverObject]bool
+	// Shared tells that the operator answers for itself instead of a pod.
+	Shared bool
+	// Present tells which of the solver's objects exist and are as they
+	// should be; once the Challenge is over, which are to be taken away.
+	// PresentSince is when all of them were first seen in this process.
+	Present      map[SolverObject]bool
+	PresentSince time.Time
+	// Obstacle says what somebody else has to do before the challenge can be
+	// presented. Whatever that is, it is watched.
+	Obstacle string
+	// How the pod is. One that has ended does not come back.
 	PodReady   bool
 	PodEnded   bool
 	PodTrouble string
@@ -109,6 +73,9 @@ type ChallengeSeen struct {
 	// is under way.
 	Check    *SelfCheckSeen
 	Checking bool
+	// FailedValidations are the instants, the earliest first, at which the
+	// CA's validation of this name has failed lately, whoever asked for it.
+	FailedValidations []time.Time
 	// Trouble is what went wrong last, if it is not yet overcome.
 	Trouble *Trouble
 }
@@ -175,7 +142,8 @@ type (
 	// TakeSlot asks for a slot. Answer: Slot.
 	TakeSlot struct{}
 
-	// CreateObject creates one of the solver's objects.
+	// CreateObject creates one of the solver's objects, or makes it what it
+	// should be.
 	CreateObject struct{ Object SolverObject }
 
 	// DeleteObject deletes one of the solver's objects.
@@ -230,7 +198,9 @@ var challengeGuards = []func(*challengePass) bool{
 	(*challengePass).isSettled,
 	(*challengePass).isUnusable,
 	(*challengePass).hasNoSlot,
+	(*challengePass).hasObstacle,
 	(*challengePass).isNotPresented,
+	(*challengePass).isToldOf,
 	(*challengePass).isAccepted,
 	(*challengePass).waitsInstead,
 	(*challengePass).isChecked,
@@ -350,7 +320,7 @@ func (p *challengePass) isSettled() bool {
 	case p.CA.State == acmev1.Expired:
 		p.finish(acmev1.Expired, "the CA's authorization has expired")
 	case p.CA.State.Final() || p.CA.Challenge == acmev1.Invalid:
-		p.finish(acmev1.Invalid, "the CA refused the proof: "+problem)
+		p.finish(acmev1.Invalid, "the CA refused the proof: "+problem+p.seenFromHere())
 	default:
 		return false
 	}
@@ -380,31 +350,6 @@ func (p *challengePass) hasNoSlot() bool {
 	return true
 }
 
-// isNotPresented: what is missing is created, also if somebody deleted it. A
-// pod that was evicted has to make room for its successor.
-func (p *challengePass) isNotPresented() bool {
-	if p.Present[SolverPod] && p.PodEnded {
-		p.d.Action = DeleteObject{SolverPod}
-		return true
-	}
-	for _, object := range solverObjects {
-		if !p.Present[object] {
-			p.d.Action = CreateObject{object}
-			return true
-		}
-	}
-	if p.Challenge.Status.Presented && p.Challenge.Status.PresentedAt != nil {
-		return false
-	}
-	p.d.Status.Presented = true
-	p.d.Status.PresentedAt = &metav1.Time{Time: p.now.Truncate(time.Second)}
-	p.d.Status.Processing = true
-	p.d.Status.State = acmev1.Pending
-	p.d.Status.Reason = ""
-	p.event(Normal, ChallengeEventPresented, "challenge presented by way of "+presenter(p.Challenge.Spec.Solver))
-	return true
-}
-
 // isAccepted: the CA is looking. It is asked what it saw.
 func (p *challengePass) isAccepted() bool {
 	if !p.CA.accepted() {
@@ -419,7 +364,7 @@ func (p *challengePass) isAccepted() bool {
 	if p.CA.Polls >= patientPolls {
 		reason = p.trouble("the CA was told to look and has not finished; asked again every minute")
 	}
-	p.wait(reason, Sooner(next, p.CA.Expires))
+	p.wait(reason, Sooner(Sooner(next, p.timeToTell()), p.CA.Expires))
 	return true
 }
 
@@ -434,6 +379,7 @@ func (p *challengePass) finish(state acmev1.State, reason string) {
 	if reason != "" {
 		reason = p.trouble(reason)
 	}
+	p.present()
 	p.d.Status.State = state
 	p.d.Status.Reason = reason
 	p.d.Status.Processing = false
@@ -460,11 +406,4 @@ func (p *challengePass) event(kind EventType, reason, message string) {
 // trouble names the name: the text stands in the Certificate, too.
 func (p *challengePass) trouble(text string) string {
 	return fmt.Sprintf("%q: %s", p.Challenge.Spec.DNSName, text)
-}
-
-func presenter(solver acmev1.ACMEChallengeSolver) string {
-	if solver.HTTP01 != nil && solver.HTTP01.Ingress != nil && solver.HTTP01.Ingress.Name != "" {
-		return "the Ingress " + solver.HTTP01.Ingress.Name
-	}
-	return "an Ingress"
 }

@@ -31,7 +31,7 @@ func (p *challengePass) cleanUp() {
 		p.d.Wake = Sooner(next.next(), next.First.Add(cleanUpPatience))
 		return
 	}
-	for _, object := range slices.Backward(solverObjects) {
+	for _, object := range slices.Backward(ownObjects) {
 		if p.Present[object] {
 			p.d.Action = DeleteObject{object}
 			return

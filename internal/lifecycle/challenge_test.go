@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 )
@@ -39,7 +40,14 @@ func TestNextChallenge(t *testing.T) {
 		s.Present = map[SolverObject]bool{}
 	}
 	wrong := func(checks int, podReady bool) *SelfCheckSeen {
-		return &SelfCheckSeen{Verdict: SelfCheckWrong, Text: "saw 404", At: now, Checks: checks, PodReady: podReady}
+		return &SelfCheckSeen{Verdict: SelfCheckWrong, Text: "saw 404", Told: "saw 404", At: now, Checks: checks, PodReady: podReady}
+	}
+	blind := func(s *ChallengeSeen, failed []time.Duration) {
+		s.Check = &SelfCheckSeen{Verdict: SelfCheckUnreachable, Text: "no answer", Told: "no answer", At: now, Checks: 9, PodReady: true}
+		s.PodReady = true
+		for _, f := range failed {
+			s.FailedValidations = append(s.FailedValidations, now.Add(f))
+		}
 	}
 	read := ReadChallenge{AuthorizationURL: "https://ca/authz", URL: "https://ca/chall"}
 	tests := map[string]struct {
@@ -79,20 +87,20 @@ func TestNextChallenge(t *testing.T) {
 			reason: `"a.example.com": the solver can not be used: this version proves names over HTTP only, not by DNS records (DNS-01)`,
 		},
 		"what is presented is looked at": {
-			edit: func(*ChallengeSeen) {}, action: StartSelfCheck{}, state: acmev1.Pending, wake: 30 * time.Second,
+			edit: func(*ChallengeSeen) {}, action: StartSelfCheck{}, state: acmev1.Pending, wake: 15 * time.Second,
 		},
 		"once at a time": {
-			edit: func(s *ChallengeSeen) { s.Checking = true }, action: ChallengeNothing{}, state: acmev1.Pending, wake: 30 * time.Second,
+			edit: func(s *ChallengeSeen) { s.Checking = true }, action: ChallengeNothing{}, state: acmev1.Pending, wake: 15 * time.Second,
 		},
 		"after a pause": {
-			edit: func(s *ChallengeSeen) { s.Check = wrong(1, true) }, action: ChallengeNothing{}, state: acmev1.Pending, wake: 2 * time.Second,
+			edit: func(s *ChallengeSeen) { s.Check = wrong(1, true) }, action: ChallengeNothing{}, state: acmev1.Pending, wake: 250 * time.Millisecond,
 		},
 		"that grows": {
 			edit: func(s *ChallengeSeen) { s.Check = wrong(9, true) }, action: ChallengeNothing{}, state: acmev1.Pending, wake: 10 * time.Second,
 		},
 		"a pod that has become ready is looked at at once": {
 			edit: func(s *ChallengeSeen) { s.Check = wrong(9, false); s.PodReady = true }, at: time.Second,
-			action: StartSelfCheck{}, state: acmev1.Pending, wake: 31 * time.Second,
+			action: StartSelfCheck{}, state: acmev1.Pending, wake: 15 * time.Second,
 		},
 		"after a while people are told": {
 			edit: func(s *ChallengeSeen) { s.Check = wrong(9, true); s.Check.At = now.Add(15 * time.Second) }, at: 15 * time.Second,
@@ -110,6 +118,84 @@ func TestNextChallenge(t *testing.T) {
 		"the CA is told to look when the answer is seen": {
 			edit:   func(s *ChallengeSeen) { s.Check = &SelfCheckSeen{Verdict: SelfCheckPassed, At: now} },
 			action: AcceptChallenge{"https://ca/chall"}, state: acmev1.Pending,
+		},
+		"what can not be told from here is left to the CA after a grace": {
+			edit: func(s *ChallengeSeen) { blind(s, nil) }, at: 20 * time.Second,
+			action: AcceptChallenge{"https://ca/chall"}, state: acmev1.Pending,
+		},
+		"not before": {
+			edit: func(s *ChallengeSeen) { blind(s, nil); s.Check.At = now.Add(19 * time.Second) }, at: 19 * time.Second,
+			action: ChallengeNothing{}, state: acmev1.Pending, wake: 20 * time.Second,
+		},
+		"nor if the pod is the cause": {
+			edit: func(s *ChallengeSeen) {
+				blind(s, nil)
+				s.PodReady, s.PodTrouble, s.Check.PodReady, s.Check.At = false, "it ends with exit code 1", false, now.Add(20*time.Second)
+			}, at: 20 * time.Second,
+			action: ChallengeNothing{}, state: acmev1.Pending, wake: 30 * time.Second,
+			reason: `"a.example.com": the solver's pod does not run: it ends with exit code 1; retried within a minute`,
+		},
+		"nor if that was wrong too often, of which the first is told": {
+			edit: func(s *ChallengeSeen) {
+				blind(s, []time.Duration{-59 * time.Minute, -50 * time.Minute, -40 * time.Minute, -30 * time.Minute, -20 * time.Minute, -10 * time.Minute})
+				s.Check.At = now.Add(20 * time.Second)
+			}, at: 20 * time.Second,
+			action: ChallengeNothing{}, state: acmev1.Pending, wake: 30 * time.Second,
+			reason: `"a.example.com": self-check, before the CA is told to look: no answer; retried within a minute, but the CA has failed to see this name 5 times within an hour, and is not told to look without proof before 2026-11-24T08:10:00Z`,
+		},
+		"until one is forgotten": {
+			edit: func(s *ChallengeSeen) {
+				blind(s, []time.Duration{-50 * time.Minute, -40 * time.Minute, -30 * time.Minute, -20 * time.Minute, -10 * time.Minute})
+			}, at: 10 * time.Minute,
+			action: AcceptChallenge{"https://ca/chall"}, state: acmev1.Pending,
+		},
+		"what is surely wrong is never left to the CA": {
+			edit: func(s *ChallengeSeen) { s.Check = wrong(9, true); s.Check.At = now.Add(50 * time.Minute) }, at: 50 * time.Minute,
+			action: ChallengeNothing{}, state: acmev1.Pending, wake: 50*time.Minute + 10*time.Second,
+			reason: `"a.example.com": self-check, before the CA is told to look: saw 404; retried within a minute`,
+		},
+		"an obstacle is told and waited for": {
+			edit:   func(s *ChallengeSeen) { fresh(s); s.Slot, s.Obstacle = SlotTaken, "edit ingress: it is not there" },
+			action: ChallengeNothing{}, wake: time.Hour, reason: `"a.example.com": edit ingress: it is not there`,
+		},
+		"the shared responder needs no pod": {
+			edit: func(s *ChallengeSeen) { fresh(s); s.Slot, s.Shared = SlotTaken, true }, action: CreateObject{SolverResponder},
+		},
+		"and the same route": {
+			edit: func(s *ChallengeSeen) {
+				fresh(s)
+				s.Slot, s.Shared, s.Present[SolverResponder] = SlotTaken, true, true
+			}, action: CreateObject{SolverIngress},
+		},
+		"nothing is stored while the proof may be over in a moment": {
+			edit: func(s *ChallengeSeen) {
+				fresh(s)
+				s.Slot, s.Shared, s.PresentSince = SlotTaken, true, now
+				s.Present = map[SolverObject]bool{SolverResponder: true, SolverIngress: true}
+			}, at: time.Second,
+			action: StartSelfCheck{}, wake: 3 * time.Second,
+		},
+		"an HTTPRoute instead of an Ingress": {
+			edit: func(s *ChallengeSeen) {
+				delete(s.Present, SolverIngress)
+				s.Challenge.Spec.Solver.HTTP01 = &acmev1.ACMEChallengeSolverHTTP01{GatewayHTTPRoute: &acmev1.ACMEChallengeSolverHTTP01GatewayHTTPRoute{
+					ParentRefs: []gwapi.ParentReference{{Name: "web"}},
+				}}
+			}, action: CreateObject{SolverRoute}, state: acmev1.Pending,
+		},
+		"what an operator with pods has begun is taken away by one without": {
+			edit: func(s *ChallengeSeen) {
+				s.Challenge.Status.State, s.Challenge.Status.Processing, s.Shared = acmev1.Valid, false, true
+				s.Present = map[SolverObject]bool{SolverResponder: true, SolverPod: true}
+			},
+			action: DeleteObject{SolverPod}, state: acmev1.Valid,
+		},
+		"the responder that others share stays": {
+			edit: func(s *ChallengeSeen) {
+				s.Challenge.Status.State, s.Challenge.Status.Processing, s.Shared = acmev1.Valid, false, true
+				s.Present = map[SolverObject]bool{SolverResponder: true}
+			},
+			action: RemoveFinalizers{}, state: acmev1.Valid,
 		},
 		"a user may have it wait instead": {
 			edit: func(s *ChallengeSeen) {
@@ -213,5 +299,18 @@ func TestNextChallenge(t *testing.T) {
 				t.Error("a challenge that is over keeps its slot")
 			}
 		})
+	}
+}
+
+func TestSelfCheckTellsWhatItSeesSeveralTimesInARow(t *testing.T) {
+	t.Parallel()
+	var seen *SelfCheckSeen
+	var told []string
+	for _, text := range []string{"a", "b", "a", "b", "b", "b", "c", "c", "b", "c", "c", "c"} {
+		seen = seen.Follow(SelfCheckSeen{Verdict: SelfCheckWrong, Text: text, At: acmeSimStart})
+		told = append(told, seen.Told)
+	}
+	if diff := cmp.Diff([]string{"a", "a", "a", "a", "a", "b", "b", "b", "b", "b", "b", "c"}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }

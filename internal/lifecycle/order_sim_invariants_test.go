@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 )
 
@@ -43,15 +45,48 @@ func TestACMEOrderWithoutTroubleCostsWhatTheBudgetSays(t *testing.T) {
 	}
 }
 
+func TestACMEOrderWithTheSharedResponderCostsWhatTheBudgetSays(t *testing.T) {
+	t.Parallel()
+	w := newACMESim(t, "a.example.com")
+	w.shared = true
+	w.run(time.Hour)
+	w.checkDone()
+	want := []string{
+		"order status", "order status", "create challenge",
+		"create responder", // once for all Challenges of the namespace
+		"create ingress", "challenge status", "delete ingress", "remove finalizers",
+		"order status", "delete challenge",
+	}
+	if diff := cmp.Diff(want, w.writes); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{
+		`Normal DomainVerified: the CA has verified "a.example.com"`,
+		"Normal Complete: certificate fetched from the CA",
+	}, w.events); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
 func TestACMEOrderSurvivesACrashAfterAnyWrite(t *testing.T) {
 	t.Parallel()
-	for _, names := range [][]string{{"a.example.com"}, {"a.example.com", "b.example.com", "c.example.com"}} {
+	for _, test := range []struct {
+		shared bool
+		names  []string
+	}{
+		{names: []string{"a.example.com"}},
+		{names: []string{"a.example.com", "b.example.com", "c.example.com"}},
+		{shared: true, names: []string{"a.example.com", "b.example.com"}},
+	} {
+		names := test.names
 		calm := newACMESim(t, names...)
+		calm.shared = test.shared
 		calm.run(time.Hour)
 		for n := 1; n <= len(calm.writes); n++ {
-			t.Run(fmt.Sprintf("%d names, write %d", len(names), n), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d names, shared %t, write %d", len(names), test.shared, n), func(t *testing.T) {
 				t.Parallel()
 				w := newACMESim(t, names...)
+				w.shared = test.shared
 				w.crashAfter = n
 				w.run(time.Hour)
 				w.checkDone()
@@ -210,7 +245,7 @@ func TestACMEOrderWithANameThatTheCARefusesIsInvalid(t *testing.T) {
 func TestACMEOrderThatNobodyProvesExpiresAndMeanwhileSaysWhy(t *testing.T) {
 	t.Parallel()
 	w := newACMESim(t, "a.example.com")
-	w.look = func(*acmeSim, string) SelfCheckVerdict { return SelfCheckUnreachable }
+	w.look = func(*acmeSim, string) SelfCheckVerdict { return SelfCheckWrong }
 	w.orderExpires = acmeSimStart.Add(3 * time.Hour)
 	w.run(time.Hour)
 	if w.order.Status.State != acmev1.Pending || !strings.Contains(w.order.Status.Reason, `"a.example.com": self-check`) {

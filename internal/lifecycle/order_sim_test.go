@@ -30,6 +30,7 @@ type acmeSim struct {
 	challenges map[string]*acmev1.Challenge
 	objects    map[string]map[SolverObject]time.Time // by challenge, since when
 	older      map[string]any                        // what a stale read shows
+	responder  bool                                  // whether the way to the shared responder is there
 	writes     []string
 	events     []string
 	uids       int
@@ -42,6 +43,9 @@ type acmeSim struct {
 	requests       []time.Time
 
 	// The operator.
+	shared bool // it answers challenges itself
+	failed []time.Time
+	seen   string // what a self-check says
 	memory *simMemory
 	dirty  []string // objects to look at, in the order of the events
 	wakes  map[string]time.Time
@@ -75,12 +79,13 @@ type simMemory struct {
 }
 
 type simChallengeMemory struct {
-	ca       *AuthorizationAtCA
-	trouble  *Trouble
-	check    *SelfCheckSeen
-	checking time.Time // when the verdict comes
-	podReady bool
-	slot     Slot
+	presentSince time.Time
+	ca           *AuthorizationAtCA
+	trouble      *Trouble
+	check        *SelfCheckSeen
+	checking     time.Time // when the verdict comes
+	podReady     bool
+	slot         Slot
 }
 
 const simOrder = "order"
@@ -92,6 +97,7 @@ func newACMESim(t *testing.T, names ...string) *acmeSim {
 	w := &acmeSim{
 		t:    t,
 		now:  acmeSimStart,
+		seen: "the answer has status 404 instead of 200",
 		rand: rand.New(rand.NewPCG(1, 2)),
 		order: &acmev1.Order{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: simOrder, UID: "order-uid"},
@@ -107,7 +113,10 @@ func newACMESim(t *testing.T, names ...string) *acmeSim {
 		lost:       map[Step]bool{},
 		dirty:      []string{simOrder},
 		look: func(w *acmeSim, c string) SelfCheckVerdict {
-			if since, ok := w.objects[c][SolverPod]; ok && w.now.Sub(since) >= 3*time.Second && len(w.objects[c]) == 3 {
+			if w.shared && w.isPresented(c) && w.now.Sub(w.objects[c][SolverIngress]) >= time.Second {
+				return SelfCheckPassed
+			}
+			if since, ok := w.objects[c][SolverPod]; ok && w.now.Sub(since) >= 3*time.Second && w.isPresented(c) {
 				return SelfCheckPassed
 			}
 			return SelfCheckWrong
@@ -236,6 +245,17 @@ func (w *acmeSim) pass(key string) {
 	}
 }
 
+// isPresented reports whether an answer can be had for a challenge.
+func (w *acmeSim) isPresented(name string) bool {
+	for _, object := range SolverObjects(w.issuer.Solvers[0], w.shared) {
+		_, own := w.objects[name][object]
+		if !own && (object != SolverResponder || !w.responder) {
+			return false
+		}
+	}
+	return true
+}
+
 func (w *acmeSim) isStale() bool { return w.stale > 0 && w.rand.Float64() < w.stale }
 
 func (w *acmeSim) passOrder() {
@@ -349,13 +369,14 @@ func (w *acmeSim) passChallenge(name string) {
 		w.memory.challenges[name] = m
 	}
 	if !m.checking.IsZero() && !w.now.Before(m.checking) {
-		m.check = m.check.Follow(SelfCheckSeen{Verdict: w.look(w, name), Text: "the answer has status 404 instead of 200", At: w.now, PodReady: m.podReady})
+		m.check = m.check.Follow(SelfCheckSeen{Verdict: w.look(w, name), Text: w.seen, At: w.now, PodReady: m.podReady})
 		w.note("self-check %s", map[SelfCheckVerdict]string{SelfCheckPassed: "passed", SelfCheckWrong: "wrong", SelfCheckUnreachable: "unreachable"}[m.check.Verdict])
 		m.checking = time.Time{}
 	}
 	seen := ChallengeSeen{
-		Challenge: stored.DeepCopy(), Present: map[SolverObject]bool{},
-		Slot: m.slot, CA: m.ca, Check: m.check, Checking: !m.checking.IsZero(), Trouble: m.trouble,
+		Challenge: stored.DeepCopy(), Shared: w.shared, Present: map[SolverObject]bool{SolverResponder: w.responder},
+		FailedValidations: w.failed,
+		Slot:              m.slot, CA: m.ca, Check: m.check, Checking: !m.checking.IsZero(), Trouble: m.trouble,
 	}
 	for object, since := range w.objects[name] {
 		seen.Present[object] = true
@@ -363,6 +384,10 @@ func (w *acmeSim) passChallenge(name string) {
 			seen.PodReady = w.now.Sub(since) >= 2*time.Second
 		}
 	}
+	if m.presentSince.IsZero() && seen.IsPresented() {
+		m.presentSince = w.now
+	}
+	seen.PresentSince = m.presentSince
 	d := NextChallenge(seen, w.now)
 	for i := 0; w.askForChallenge(&seen, name, d.Action); i++ {
 		if i > 20 {
@@ -376,7 +401,13 @@ func (w *acmeSim) passChallenge(name string) {
 	case StartSelfCheck:
 		m.checking, m.podReady = w.now.Add(100*time.Millisecond), seen.PodReady
 	case CreateObject:
-		w.write("create "+string(a.Object), []string{name}, func() { w.objects[name][a.Object] = w.now })
+		w.write("create "+string(a.Object), []string{name}, func() {
+			if a.Object == SolverResponder {
+				w.responder = true
+				return
+			}
+			w.objects[name][a.Object] = w.now
+		})
 	case DeleteObject:
 		w.write("delete "+string(a.Object), []string{name}, func() { delete(w.objects[name], a.Object) })
 	case RemoveFinalizers:
@@ -404,6 +435,9 @@ func (w *acmeSim) passChallenge(name string) {
 			c.Status = d.Status
 			w.challenges[name] = c
 		})
+		if d.Status.State == acmev1.Invalid {
+			w.failed = append(w.failed, w.now)
+		}
 		w.events = append(w.events, eventTexts(d.Events)...)
 		w.noteStatus("challenge", stored.Status, d.Status, d.Events)
 	}

@@ -75,6 +75,50 @@ func TestACMETranscripts(t *testing.T) {
 			}
 			w.run(time.Hour)
 		},
+		"challenge-shared-responder": func(w *acmeSim) {
+			w.shared = true
+			w.run(time.Hour)
+		},
+		"challenge-shared-responder-slow-route": func(w *acmeSim) {
+			w.shared = true
+			open := w.now.Add(5 * time.Second)
+			w.look = func(w *acmeSim, _ string) SelfCheckVerdict {
+				if w.now.Before(open) {
+					return SelfCheckWrong
+				}
+				return SelfCheckPassed
+			}
+			w.run(time.Hour)
+		},
+		"challenge-not-to-be-told-from-here": func(w *acmeSim) {
+			w.seen = "no answer within 10 s (http://a.example.com)"
+			w.look = func(*acmeSim, string) SelfCheckVerdict { return SelfCheckUnreachable }
+			w.run(time.Hour)
+		},
+		"challenge-not-to-be-told-and-refused": func(w *acmeSim) {
+			w.seen = "no answer within 10 s (http://a.example.com)"
+			w.look = func(*acmeSim, string) SelfCheckVerdict { return SelfCheckUnreachable }
+			w.verdict = func(string) acmev1.State { return acmev1.Invalid }
+			w.run(time.Hour)
+		},
+		"challenge-not-to-be-told-too-often": func(w *acmeSim) {
+			w.seen = "no answer within 10 s (http://a.example.com)"
+			w.look = func(*acmeSim, string) SelfCheckVerdict { return SelfCheckUnreachable }
+			for n := range MaxFailedValidations {
+				w.failed = append(w.failed, w.now.Add(time.Duration(n-10)*4*time.Minute))
+			}
+			w.run(time.Hour)
+		},
+		"challenge-answers-that-differ-each-time": func(w *acmeSim) {
+			w.orderExpires = w.now.Add(2 * time.Minute)
+			n := 0
+			w.look = func(w *acmeSim, _ string) SelfCheckVerdict {
+				n++
+				w.seen = []string{"the answer has status 404 instead of 200", "the answer has status 502 instead of 200"}[n%2]
+				return SelfCheckWrong
+			}
+			w.run(time.Hour)
+		},
 		"challenge-refused": func(w *acmeSim) {
 			w.verdict = func(string) acmev1.State { return acmev1.Invalid }
 			w.run(time.Hour)

@@ -89,7 +89,11 @@ func nextAttempt(from, next time.Time) string {
 	if next.Sub(from) <= soon {
 		return "retried within a minute"
 	}
-	// The second at which it is due is rounded up: an earlier one would be
-	// an untruth.
-	return "next attempt at " + next.Add(time.Second-time.Nanosecond).UTC().Format("2006-01-02T15:04:05Z")
+	return "next attempt at " + second(next)
+}
+
+// second is an instant for people to read, rounded up: an earlier one would be
+// an untruth about what is due then.
+func second(at time.Time) string {
+	return at.Add(time.Second - time.Nanosecond).UTC().Format("2006-01-02T15:04:05Z")
 }

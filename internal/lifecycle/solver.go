@@ -128,27 +128,6 @@ func inZone(name, zone string) bool {
 	return zone != "" && (name == zone || strings.HasSuffix(name, "."+zone))
 }
 
-// override applies the annotations of an Order to an HTTP-01 solver (contract
-// 1.7). They exclude each other as the fields do, so that each of them clears
-// the others.
-func override(solver *acmev1.ACMEChallengeSolver, annotations map[string]string) {
-	if solver.HTTP01 == nil || solver.HTTP01.Ingress == nil {
-		return
-	}
-	ingress := solver.HTTP01.Ingress
-	if name := annotations[acmev1.ACMECertificateHTTP01IngressNameOverride]; name != "" {
-		ingress.Name, ingress.Class, ingress.IngressClassName = name, nil, nil
-		return
-	}
-	if class := annotations[acmev1.ACMECertificateHTTP01IngressClassNameOverride]; class != "" {
-		ingress.Name, ingress.Class, ingress.IngressClassName = "", nil, &class
-		return
-	}
-	if class := annotations[acmev1.ACMECertificateHTTP01IngressClassOverride]; class != "" {
-		ingress.Name, ingress.Class, ingress.IngressClassName = "", &class, nil
-	}
-}
-
 // unusable says why this operator can not present anything with a solver, or
 // nothing.
 func unusable(solver acmev1.ACMEChallengeSolver) string {
@@ -156,7 +135,10 @@ func unusable(solver acmev1.ACMEChallengeSolver) string {
 	case solver.HTTP01 != nil && solver.HTTP01.Ingress != nil:
 		return ""
 	case solver.HTTP01 != nil && solver.HTTP01.GatewayHTTPRoute != nil:
-		return "this version proves names over HTTP through an Ingress only, not through an HTTPRoute"
+		if len(solver.HTTP01.GatewayHTTPRoute.ParentRefs) == 0 {
+			return "its gatewayHTTPRoute has no parentRefs, and neither has the Certificate annotations that name a Gateway"
+		}
+		return ""
 	case solver.DNS01 != nil:
 		return "this version proves names over HTTP only, not by DNS records (DNS-01)"
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 )
@@ -56,9 +57,9 @@ func TestChooseSolver(t *testing.T) {
 			solvers: []acmev1.ACMEChallengeSolver{http01Solver("a", nil), {Selector: zones("example.com"), DNS01: &acmev1.ACMEChallengeSolverDNS01{}}},
 			why:     `the solver that the issuer has for "www.example.com" can not be used: this version proves names over HTTP only, not by DNS records (DNS-01)`,
 		},
-		"an HTTPRoute": {
+		"an HTTPRoute without a parent": {
 			solvers: []acmev1.ACMEChallengeSolver{route},
-			why:     `the solver that the issuer has for "www.example.com" can not be used: this version proves names over HTTP through an Ingress only, not through an HTTPRoute`,
+			why:     `the solver that the issuer has for "www.example.com" can not be used: its gatewayHTTPRoute has no parentRefs, and neither has the Certificate annotations that name a Gateway`,
 		},
 		"nothing known is offered": {
 			solvers: []acmev1.ACMEChallengeSolver{http01Solver("a", nil)}, offered: []string{"dns-persist-01"},
@@ -125,6 +126,65 @@ func TestAnnotationsOverrideTheSolver(t *testing.T) {
 			}
 			if *issuers.HTTP01.Ingress.IngressClassName != "theirs" || issuers.HTTP01.Ingress.Name != "" {
 				t.Error("the issuer's own solver was changed")
+			}
+		})
+	}
+}
+
+func TestAnnotationsNameTheParentOfTheRoute(t *testing.T) {
+	t.Parallel()
+	type refs = []gwapi.ParentReference
+	kind, group, namespace := new(gwapi.Kind("Gateway")), new(gwapi.Group(gwapi.GroupName)), new(gwapi.Namespace("infra"))
+	web := gwapi.ParentReference{Group: group, Kind: kind, Namespace: namespace, Name: "web"}
+	both := map[string]string{
+		acmev1.ACMECertificateHTTP01ParentRefName:      "web",
+		acmev1.ACMECertificateHTTP01ParentRefKind:      "Gateway",
+		acmev1.ACMECertificateHTTP01ParentRefNamespace: "infra",
+	}
+	tests := map[string]struct {
+		annotations map[string]string
+		issuers     refs
+		want        refs
+		why         string
+	}{
+		"the issuer's own, without annotations": {nil, refs{{Name: "edge"}}, refs{{Name: "edge"}}, ""},
+		"that of the annotations alone":         {both, nil, refs{web}, ""},
+		"both":                                  {both, refs{{Name: "edge"}}, refs{{Name: "edge"}, web}, ""},
+		"the same once": {
+			both,
+			refs{{Name: "web", Namespace: namespace, SectionName: new(gwapi.SectionName("http"))}},
+			refs{{Name: "web", Namespace: namespace, SectionName: new(gwapi.SectionName("http"))}},
+			"",
+		},
+		"a listener set of the same namespace": {
+			map[string]string{acmev1.ACMECertificateHTTP01ParentRefName: "set", acmev1.ACMECertificateHTTP01ParentRefKind: "ListenerSet"},
+			nil, refs{{Group: group, Kind: new(gwapi.Kind("ListenerSet")), Name: "set"}}, "",
+		},
+		"a name without a kind is none": {
+			map[string]string{acmev1.ACMECertificateHTTP01ParentRefName: "web"}, nil, nil,
+			`the solver that the issuer has for "a" can not be used: its gatewayHTTPRoute has no parentRefs, and neither has the Certificate annotations that name a Gateway`,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			issuers := acmev1.ACMEChallengeSolver{HTTP01: &acmev1.ACMEChallengeSolverHTTP01{
+				GatewayHTTPRoute: &acmev1.ACMEChallengeSolverHTTP01GatewayHTTPRoute{ParentRefs: test.issuers},
+			}}
+			before := issuers.DeepCopy()
+			authorization := acmev1.ACMEAuthorization{Identifier: "a", Challenges: []acmev1.ACMEChallenge{{Type: "http-01", Token: "t"}}}
+			order := &acmev1.Order{ObjectMeta: metav1.ObjectMeta{Annotations: test.annotations}}
+			choice, why := ChooseSolver([]acmev1.ACMEChallengeSolver{issuers}, authorization, order)
+			if why != test.why {
+				t.Fatalf("why: %q, want %q", why, test.why)
+			}
+			if why == "" {
+				if diff := cmp.Diff(test.want, choice.Solver.HTTP01.GatewayHTTPRoute.ParentRefs); diff != "" {
+					t.Errorf("parents (-want +got):\n%s", diff)
+				}
+			}
+			if diff := cmp.Diff(before, &issuers); diff != "" {
+				t.Errorf("the issuer's own solver was changed:\n%s", diff)
 			}
 		})
 	}
