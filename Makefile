@@ -44,6 +44,10 @@ e2e: ## Run the journeys on a real node (Linux, root).
 bench: ## Measure the operator against its budgets on a control plane of its own.
 	go -C hack/bench run .
 
+.PHONY: bench-acme
+bench-acme: ## Measure certificates from an ACME CA on a real node (Linux, root).
+	go -C hack/bench run . acme
+
 .PHONY: image
 image: build ## Make the image as an OCI archive, without a container engine.
 	$(CLUSTER) image build --ref $(IMAGE) --user 65532:65532 --entry /http01-solver \

@@ -43,8 +43,13 @@ type times struct {
 	latencies []time.Duration
 }
 
+// batchOf returns what makes the Certificates of a batch.
+func batchOf(namespace, prefix string, algorithm cmv1.PrivateKeyAlgorithm) func(i int) *cmv1.Certificate {
+	return func(i int) *cmv1.Certificate { return newCertificate(namespace, prefix, i, algorithm) }
+}
+
 // issueBatch creates n Certificates as fast as it can and watches them until all are ready.
-func issueBatch(ctx context.Context, c client.WithWatch, namespace, prefix string, n int, algorithm cmv1.PrivateKeyAlgorithm, alive func() error) (times, error) {
+func issueBatch(ctx context.Context, c client.WithWatch, namespace string, n int, certificate func(i int) *cmv1.Certificate, alive func() error) (times, error) {
 	list := &cmv1.CertificateList{}
 	if err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(1)); err != nil {
 		return times{}, fmt.Errorf("list certificates: %w", err)
@@ -59,7 +64,7 @@ func issueBatch(ctx context.Context, c client.WithWatch, namespace, prefix strin
 	defer cancel()
 	created := make(chan creations, 1)
 	first := time.Now()
-	go func() { created <- createAll(ctx, c, namespace, prefix, n, algorithm) }()
+	go func() { created <- createAll(ctx, c, n, certificate) }()
 
 	ready, failed := waitReady(ctx, w, n, alive)
 	if failed != nil {
@@ -85,11 +90,11 @@ type creations struct {
 	err      error
 }
 
-func createAll(ctx context.Context, c client.Client, namespace, prefix string, n int, algorithm cmv1.PrivateKeyAlgorithm) creations {
+func createAll(ctx context.Context, c client.Client, n int, certificate func(i int) *cmv1.Certificate) creations {
 	var mu sync.Mutex
 	all := creations{accepted: map[string]time.Time{}}
 	all.err = inParallel(ctx, creators, n, func(ctx context.Context, i int) error {
-		crt := newCertificate(namespace, prefix, i, algorithm)
+		crt := certificate(i)
 		if err := c.Create(ctx, crt); err != nil {
 			return fmt.Errorf("create certificate: %w", err)
 		}

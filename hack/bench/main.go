@@ -71,18 +71,31 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctrllog.SetLogger(logr.Discard())
-	o, err := parse(os.Args[1:], os.Stderr)
+	err := dispatch(ctx, os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		return
-	}
-	if err == nil {
-		err = run(ctx, o)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
+}
+
+// dispatch runs the command that the arguments name.
+func dispatch(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "acme" {
+		o, err := parseACME(args[1:], os.Stderr)
+		if err != nil {
+			return err
+		}
+		return runACME(ctx, o)
+	}
+	o, err := parse(args, os.Stderr)
+	if err != nil {
+		return err
+	}
+	return run(ctx, o)
 }
 
 // run measures everything and prints it. What it started ends before it returns.

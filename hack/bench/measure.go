@@ -79,7 +79,7 @@ func (l *lab) issueWith(ctx context.Context, o *operator, namespace string, n in
 	if err := l.waitIssuer(ctx, o, namespace); err != nil {
 		return run, err
 	}
-	if _, err := issueBatch(ctx, l.admin, namespace, "warm-up", 1, l.key, o.alive); err != nil {
+	if _, err := issueBatch(ctx, l.admin, namespace, 1, batchOf(namespace, "warm-up", l.key), o.alive); err != nil {
 		return run, err
 	}
 	sent := func(ctx context.Context) (float64, error) {
@@ -100,7 +100,7 @@ func (l *lab) issueWith(ctx context.Context, o *operator, namespace string, n in
 	if err != nil {
 		return run, err
 	}
-	t, err := issueBatch(ctx, l.admin, namespace, "bench", n, l.key, o.alive)
+	t, err := issueBatch(ctx, l.admin, namespace, n, batchOf(namespace, "bench", l.key), o.alive)
 	if err != nil {
 		return run, err
 	}

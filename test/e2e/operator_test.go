@@ -1,13 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,7 +50,7 @@ func (w *world) operator(ctx context.Context) (operator, error) {
 			last = err
 			return false, nil //nolint:nilerr // told when the time is over
 		}
-		pid, err := processOf(string(pod.UID), "/certwright")
+		pid, err := testbed.ProcessOf(string(pod.UID), "/certwright")
 		last = err
 		found = operator{pod.Name, pid}
 		return err == nil, nil
@@ -83,36 +79,6 @@ func (w *world) kill(ctx context.Context, o operator) error {
 		return fmt.Errorf("delete the operator's lease: %w", err)
 	}
 	return nil
-}
-
-// processOf finds the process of a program in a pod: the node runs on this
-// machine, and the kernel knows a container's processes by its cgroup, whose
-// path has the pod's UID.
-func processOf(uid, program string) (int, error) {
-	paths, err := filepath.Glob("/proc/[0-9]*/cgroup")
-	if err != nil {
-		return 0, err
-	}
-	for _, path := range paths {
-		cgroup, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-			continue // it has ended
-		}
-		if err != nil {
-			return 0, err
-		}
-		if !bytes.Contains(cgroup, []byte(uid)) {
-			continue
-		}
-		argv, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		if err != nil {
-			continue
-		}
-		if name, _, _ := bytes.Cut(argv, []byte{0}); string(name) == program {
-			return strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		}
-	}
-	return 0, fmt.Errorf("no process %s in pod %s", program, uid)
 }
 
 // operatorLog returns the end of the operator's log.

@@ -17,24 +17,29 @@ const (
 
 // Install installs the chart, or brings an installation to its present state,
 // and returns when the operator is ready. crds says whether the release has
-// the CRDs; they go with it.
-func (c Checkout) Install(ctx context.Context, kubeconfig, image string, crds bool) error {
+// the CRDs; they go with it. More values of the chart may follow, each as
+// name=value; they go before those that are set here.
+func (c Checkout) Install(ctx context.Context, kubeconfig, image string, crds bool, values ...string) error {
 	i := strings.LastIndexByte(image, ':')
 	if i < 0 || strings.ContainsRune(image[i:], '/') {
 		return fmt.Errorf("install chart: the image %q has no tag", image)
 	}
-	_, err := c.helm(ctx, kubeconfig, "upgrade", "--install", Release, filepath.Join(c.Root, "charts", "certwright"),
+	args := []string{
+		"upgrade", "--install", Release, filepath.Join(c.Root, "charts", "certwright"),
 		"--namespace", Namespace, "--create-namespace", "--wait", "--timeout", "2m",
 		"--set", fmt.Sprintf("crds.enabled=%t,crds.keep=false", crds),
-		"--set", "image.repository="+image[:i],
-		"--set-string", "image.tag="+image[i+1:],
+		"--set", "image.repository=" + image[:i],
+		"--set-string", "image.tag=" + image[i+1:],
 		// An operator that is killed does not give up its lease. With the
 		// defaults its successor would wait for a minute.
 		"--set", "global.leaderElection.leaseDuration=5s",
 		"--set", "global.leaderElection.renewDeadline=4s",
 		"--set", "global.leaderElection.retryPeriod=1s",
-	)
-	if err != nil {
+	}
+	for _, value := range values {
+		args = append(args, "--set", value)
+	}
+	if _, err := c.helm(ctx, kubeconfig, args...); err != nil {
 		return fmt.Errorf("install chart: %w", err)
 	}
 	return nil
