@@ -13,12 +13,14 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	"github.com/certwright/certwright/controllers"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // version is set by the build.
@@ -73,6 +75,9 @@ func run(ctx context.Context, f *flags) error {
 	}
 	if err := controllers.Setup(ctx, mgr, controllersConfig); err != nil {
 		return err
+	}
+	if err := ctrlmetrics.Registry.Register(metrics.NewCollector(mgr.GetCache(), mgr.Elected())); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
 	}
 	logger.Info("start", "version", version)
 	if err := mgr.Start(ctx); err != nil {
