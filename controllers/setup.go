@@ -36,6 +36,7 @@ type Config struct {
 
 	Solver                  http01.Options
 	SolverNameservers       []string
+	Responder               *Responder // nil: a pod answers each HTTP-01 challenge
 	MaxConcurrentChallenges int
 }
 
@@ -53,7 +54,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 		Random: rand.Reader, UserAgent: cfg.UserAgent, Observe: metrics.ObserveACME, Clock: time.Now,
 	})
-	checker := http01.NewChecker(http01.CheckerConfig{Nameservers: cfg.SolverNameservers})
+	checker, err := http01.NewChecker(http01.CheckerConfig{Nameservers: cfg.SolverNameservers})
+	if err != nil {
+		return fmt.Errorf("set up self-check: %w", err)
+	}
+	responder, err := cfg.Responder.listen(ctx)
+	if err != nil {
+		return err
+	}
 
 	for _, c := range []struct {
 		name  string
@@ -78,7 +86,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		}},
 		{"challenge", func() error {
 			return challenge.Setup(mgr, challenge.Config{
-				Clients: accounts, Checker: checker, Solver: cfg.Solver, MaxConcurrent: cfg.MaxConcurrentChallenges,
+				Clients: accounts, Checker: checker, Solver: cfg.Solver, Shared: responder, MaxConcurrent: cfg.MaxConcurrentChallenges,
 				Clock: time.Now, Workers: cfg.Workers,
 			})
 		}},

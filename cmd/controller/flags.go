@@ -44,6 +44,7 @@ type flags struct {
 	solverMemoryRequest    string
 	solverMemoryLimit      string
 	solverNameservers      []string
+	responder              responderFlags
 	maxConcurrentChallenge int
 
 	leaderElect             bool
@@ -73,6 +74,7 @@ func defaultFlags() *flags {
 		solverCPULimit:           "100m",
 		solverMemoryRequest:      "64Mi",
 		solverMemoryLimit:        "64Mi",
+		responder:                responderFlags{mode: solverModePod, listen: "0.0.0.0:8089"},
 		maxConcurrentChallenge:   60,
 		leaderElect:              true,
 		leaderElectionNamespace:  "kube-system",
@@ -110,7 +112,8 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.solver.RunAsNonRoot, "acme-http01-solver-run-as-non-root", f.solver.RunAsNonRoot, "refuse solver images that run as root")
 	s.StringVar(&f.solver.RuntimeClassName, "acme-http01-solver-runtime-class-name", f.solver.RuntimeClassName, "runtime class of solver pods")
 	s.StringToStringVar(&f.solver.ExtraLabels, "acme-http01-solver-extra-labels", f.solver.ExtraLabels, "more labels for solver pods")
-	s.StringSliceVar(&f.solverNameservers, "acme-http01-solver-nameservers", f.solverNameservers, "nameservers (host:port) of the HTTP-01 self-check; the system's if empty")
+	s.StringSliceVar(&f.solverNameservers, "acme-http01-solver-nameservers", f.solverNameservers, "nameservers (host, host:port, https://...) of the HTTP-01 self-check; the system's if empty")
+	f.responder.register(s)
 	s.IntVar(&f.maxConcurrentChallenge, "max-concurrent-challenges", f.maxConcurrentChallenge, "challenges under way at the same time")
 
 	s.BoolVar(&f.leaderElect, "leader-elect", f.leaderElect, "work only while holding the lease, so that replicas can stand by")
@@ -154,7 +157,11 @@ func (f *flags) controllers() (controllers.Config, error) {
 			return controllers.Config{}, fmt.Errorf("read --controllers: %q is not known; use '*' and '-%s'", name, approverController)
 		}
 	}
-	if f.solver.Image == "" {
+	responder, err := f.responder.config()
+	if err != nil {
+		return controllers.Config{}, err
+	}
+	if f.solver.Image == "" && responder == nil {
 		return controllers.Config{}, fmt.Errorf("read --acme-http01-solver-image: no image; HTTP-01 challenges need one")
 	}
 	for _, q := range []struct {
@@ -184,6 +191,7 @@ func (f *flags) controllers() (controllers.Config, error) {
 		ExtraCertificateAnnotations: f.extraAnnotations,
 		Solver:                      f.solver,
 		SolverNameservers:           f.solverNameservers,
+		Responder:                   responder,
 		MaxConcurrentChallenges:     f.maxConcurrentChallenge,
 	}, nil
 }

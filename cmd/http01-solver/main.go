@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen on port %d: %w", port, err)
 	}
-	server := responder.Server(answer)
+	server := responder.Server(responder.Handler(answer))
 	_, _ = fmt.Fprintf(log, "http01-solver: answering for %s on port %d\n", answer.Domain, port)
 
 	served := make(chan error, 1)

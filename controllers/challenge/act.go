@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -42,7 +41,7 @@ func (r *Reconciler) act(ctx context.Context, s *sight, action lifecycle.Challen
 		spec := &s.Challenge.Spec
 		r.checks.begin(check{
 			uid: s.Challenge.UID, key: client.ObjectKeyFromObject(s.Challenge),
-			domain: spec.DNSName, token: spec.Token, auth: spec.Key, podReady: s.PodReady,
+			target: http01.Target{Domain: spec.DNSName, Token: spec.Token, Key: spec.Key, Nameservers: nameservers(spec.Solver)}, podReady: s.PodReady,
 		})
 		return false, nil
 	case lifecycle.CreateObject:
@@ -55,6 +54,14 @@ func (r *Reconciler) act(ctx context.Context, s *sight, action lifecycle.Challen
 		return r.accept(ctx, s, a)
 	}
 	return false, fmt.Errorf("act: unknown action %T", action)
+}
+
+// nameservers of the self-check, if the solver has its own.
+func nameservers(solver acmev1.ACMEChallengeSolver) []string {
+	if solver.HTTP01 == nil {
+		return nil
+	}
+	return solver.HTTP01.Nameservers
 }
 
 func (r *Reconciler) readChallenge(ctx context.Context, s *sight, a lifecycle.ReadChallenge) (bool, error) {
@@ -116,77 +123,6 @@ func (r *Reconciler) takeSlot(ctx context.Context, s *sight) error {
 		s.Slot = lifecycle.SlotTaken
 	}
 	return nil
-}
-
-// present creates one of the solver's objects, or adds the path to the Ingress
-// that the solver names.
-func (r *Reconciler) present(ctx context.Context, s *sight, kind lifecycle.SolverObject, now time.Time) (bool, error) {
-	var err error
-	switch kind {
-	case lifecycle.SolverPod:
-		err = r.client.Create(ctx, http01.Pod(s.Challenge, r.solver), kube.FieldOwner)
-	case lifecycle.SolverService:
-		err = r.client.Create(ctx, http01.Service(s.Challenge), kube.FieldOwner)
-	case lifecycle.SolverIngress:
-		name := http01.EditsIngress(s.Challenge)
-		if name == "" {
-			err = r.client.Create(ctx, http01.Ingress(s.Challenge), kube.FieldOwner)
-			break
-		}
-		if s.objects[kind] == nil {
-			fault := lifecycle.Fault{Kind: lifecycle.Retry, Message: fmt.Sprintf("edit ingress: the Ingress %q does not exist", name)}
-			s.failed(lifecycle.StepPresent, fault, now)
-			return true, nil
-		}
-		err = r.editIngress(ctx, s, http01.AddPath)
-	}
-	if fault, refused := acmeview.WriteFault("create "+string(kind)+" of solver", err); refused {
-		s.failed(lifecycle.StepPresent, fault, now)
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("create %s of solver: %w", kind, err)
-	}
-	s.succeeded(lifecycle.StepPresent)
-	return false, nil
-}
-
-// cleanUp deletes one of the solver's objects, or takes the path out of the
-// Ingress that the solver names. Whatever goes wrong is remembered, so that it
-// does not go wrong for ever.
-func (r *Reconciler) cleanUp(ctx context.Context, s *sight, kind lifecycle.SolverObject, now time.Time) (bool, error) {
-	object := s.objects[kind]
-	var err error
-	if kind == lifecycle.SolverIngress && http01.EditsIngress(s.Challenge) != "" {
-		err = r.editIngress(ctx, s, http01.RemovePath)
-	} else {
-		err = r.client.Delete(ctx, object, client.Preconditions{UID: ptr.To(object.GetUID())})
-	}
-	switch {
-	case err == nil, apierrors.IsNotFound(err):
-		s.succeeded(lifecycle.StepCleanUp)
-		return false, nil
-	case apierrors.IsConflict(err):
-		return false, err
-	case ctx.Err() != nil:
-		return false, fmt.Errorf("delete %s of solver: %w", kind, ctx.Err())
-	}
-	s.failed(lifecycle.StepCleanUp, lifecycle.Fault{Kind: lifecycle.Retry, Message: fmt.Sprintf("delete %s of solver: %v", kind, err)}, now)
-	return true, nil
-}
-
-// editIngress changes the Ingress of the user's, provided that nobody else
-// changed it meanwhile: a list of rules can only be replaced as a whole.
-func (r *Reconciler) editIngress(ctx context.Context, s *sight, edit func(*networkingv1.Ingress, *acmev1.Challenge) bool) error {
-	before, ok := s.objects[lifecycle.SolverIngress].(*networkingv1.Ingress)
-	if !ok {
-		return nil
-	}
-	after := before.DeepCopy()
-	if !edit(after, s.Challenge) {
-		return nil
-	}
-	return r.client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), kube.FieldOwner)
 }
 
 func (r *Reconciler) patchFinalizers(ctx context.Context, challenge *acmev1.Challenge, change func(*acmev1.Challenge)) error {

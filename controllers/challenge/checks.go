@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
@@ -32,10 +33,10 @@ type checks struct {
 
 // check is one look at one challenge.
 type check struct {
-	uid                 types.UID
-	key                 types.NamespacedName
-	domain, token, auth string
-	podReady            bool
+	uid      types.UID
+	key      types.NamespacedName
+	target   http01.Target
+	podReady bool
 }
 
 func newChecks(checker Checker, clock func() time.Time, wake chan<- wakeUp) *checks {
@@ -65,7 +66,7 @@ func (c *checks) work(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case next := <-c.queue:
-			verdict, text := c.checker.Check(ctx, next.domain, next.token, next.auth)
+			verdict, text := c.checker.Check(ctx, next.target)
 			if ctx.Err() != nil {
 				return
 			}

@@ -7,14 +7,15 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
 // checkerFunc is a Checker that is told when to answer.
 type checkerFunc func(ctx context.Context, domain string) (lifecycle.SelfCheckVerdict, string)
 
-func (f checkerFunc) Check(ctx context.Context, domain, _, _ string) (lifecycle.SelfCheckVerdict, string) {
-	return f(ctx, domain)
+func (f checkerFunc) Check(ctx context.Context, target http01.Target) (lifecycle.SelfCheckVerdict, string) {
+	return f(ctx, target.Domain)
 }
 
 func startChecks(t *testing.T, checker Checker) (*checks, chan wakeUp) {
@@ -45,7 +46,7 @@ func TestCheckRunsInTheBackgroundOnceAndWakes(t *testing.T) {
 			return 0, ""
 		}
 	}))
-	one := check{uid: "1", key: types.NamespacedName{Name: "one"}, domain: "a.example.com"}
+	one := check{uid: "1", key: types.NamespacedName{Name: "one"}, target: http01.Target{Domain: "a.example.com"}}
 	c.begin(one)
 	<-begun
 	c.begin(one) // is under way

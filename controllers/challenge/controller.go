@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -32,7 +34,7 @@ type Clients interface {
 
 // Checker looks at an HTTP-01 challenge once; see http01.Checker.
 type Checker interface {
-	Check(ctx context.Context, domain, token, key string) (lifecycle.SelfCheckVerdict, string)
+	Check(ctx context.Context, target http01.Target) (lifecycle.SelfCheckVerdict, string)
 }
 
 // Config is what the controller needs from outside.
@@ -40,6 +42,9 @@ type Config struct {
 	Clients Clients
 	Checker Checker
 	Solver  http01.Options
+	// Shared makes the operator answer challenges itself; nil for a pod of its
+	// own for each.
+	Shared *SharedConfig
 	// MaxConcurrent bounds the Challenges that are under way at the same
 	// time; 60 if zero (contract 2.8).
 	MaxConcurrent int
@@ -71,6 +76,9 @@ type Reconciler struct {
 	memory   *memory
 	slots    *slots
 	checks   *checks
+	failures *failures
+	shared   *shared // nil: pods answer
+	routes   *routes
 }
 
 // Setup adds the controller to the manager.
@@ -83,6 +91,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		solver:   config.Solver,
 		clock:    config.Clock,
 		memory:   newMemory(),
+		failures: newFailures(),
 		slots:    newSlots(orDefault(config.MaxConcurrent, defaultMaxConcurrent), wake),
 	}
 	if r.clock == nil {
@@ -92,10 +101,13 @@ func Setup(mgr ctrl.Manager, config Config) error {
 	if err := mgr.Add(r.checks); err != nil {
 		return fmt.Errorf("add self-checks: %w", err)
 	}
-	if err := indexUnfinished(mgr); err != nil {
+	if err := gwapi.Install(mgr.GetScheme()); err != nil {
+		return fmt.Errorf("add HTTPRoutes to the scheme: %w", err)
+	}
+	if err := addIndexes(mgr); err != nil {
 		return err
 	}
-	err := ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("challenges").
 		For(&acmev1.Challenge{}).
 		Owns(&corev1.Pod{}).
@@ -105,12 +117,29 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		Watches(&cmv1.Issuer{}, r.challengesOfIssuer(), builder.WithPredicates(issuerChanged)).
 		Watches(&cmv1.ClusterIssuer{}, r.challengesOfIssuer(), builder.WithPredicates(issuerChanged)).
 		WatchesRawSource(source.Channel(wake, enqueueWoken)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: orDefault(config.Workers, defaultWorkers)}).
-		Complete(r)
+		WithOptions(controller.Options{MaxConcurrentReconciles: orDefault(config.Workers, defaultWorkers)})
+	if config.Shared != nil {
+		if err := r.setupShared(mgr, b, config.Shared); err != nil {
+			return err
+		}
+	}
+	built, err := b.Build(r)
 	if err != nil {
 		return fmt.Errorf("set up challenge controller: %w", err)
 	}
+	r.routes = &routes{mgr: mgr, watch: built.Watch}
 	return nil
+}
+
+// setupShared adds the responder, and who looks after the way to it.
+func (r *Reconciler) setupShared(mgr ctrl.Manager, b *builder.Builder, config *SharedConfig) error {
+	r.shared = newShared(mgr.GetClient(), config)
+	if err := mgr.Add(&answers{client: mgr.GetClient(), listener: config.Listener}); err != nil {
+		return fmt.Errorf("add responder: %w", err)
+	}
+	b.Watches(&corev1.Service{}, r.challengesOfWay()).
+		Watches(&discoveryv1.EndpointSlice{}, r.challengesOfWay())
+	return setupKeeper(mgr, r.shared, r.clock)
 }
 
 func orDefault(n, otherwise int) int {
@@ -168,5 +197,8 @@ func (r *Reconciler) finish(ctx context.Context, challenge *acmev1.Challenge, d 
 		return ctrl.Result{}, err
 	}
 	kube.Record(r.recorder, challenge, d.Events)
+	if d.Status.State == acmev1.Invalid {
+		r.failures.add(challenge, now)
+	}
 	return result, nil
 }

@@ -2,12 +2,11 @@ package challenge
 
 import (
 	"context"
-	"fmt"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -35,45 +34,6 @@ var enqueueWoken = handler.TypedFuncs[types.NamespacedName, reconcile.Request]{
 	},
 }
 
-const (
-	// unfinished is an index of the Challenges that may still change, by their
-	// issuer.
-	unfinished = "unfinished"
-	// editing is an index of the Challenges that put their path into an
-	// existing Ingress, by its name.
-	editing = "editing"
-)
-
-func indexUnfinished(mgr ctrl.Manager) error {
-	indexes := map[string]func(*acmev1.Challenge) []string{
-		unfinished: func(c *acmev1.Challenge) []string {
-			if c.Status.State.Final() {
-				return nil
-			}
-			return []string{kube.IssuerKey(c.Spec.IssuerRef)}
-		},
-		editing: func(c *acmev1.Challenge) []string {
-			if name := http01.EditsIngress(c); name != "" {
-				return []string{name}
-			}
-			return nil
-		},
-	}
-	for name, values := range indexes {
-		err := mgr.GetFieldIndexer().IndexField(context.Background(), &acmev1.Challenge{}, name, func(o client.Object) []string {
-			c, ok := o.(*acmev1.Challenge)
-			if !ok {
-				return nil
-			}
-			return values(c)
-		})
-		if err != nil {
-			return fmt.Errorf("index challenges by %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
 // challengesOfIssuer finds the Challenges that a change of an issuer concerns.
 func (r *Reconciler) challengesOfIssuer() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
@@ -94,6 +54,21 @@ func (r *Reconciler) challengesOfIngress() handler.EventHandler {
 			return nil
 		}
 		return r.indexed(ctx, o.GetNamespace(), editing, o.GetName())
+	})
+}
+
+// challengesOfWay finds the Challenges that a change of the way to the shared
+// responder concerns: those of one namespace, or all, if it is the responder
+// itself that has moved.
+func (r *Reconciler) challengesOfWay() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		switch {
+		case r.shared.isReplicas(o):
+			return r.indexed(ctx, "", presenting, "true")
+		case o.GetName() == http01.SharedName, o.GetLabels()[discoveryv1.LabelServiceName] == http01.SharedName:
+			return r.indexed(ctx, o.GetNamespace(), presenting, "true")
+		}
+		return nil
 	})
 }
 

@@ -24,6 +24,7 @@ type recollection struct {
 	ca      *lifecycle.AuthorizationAtCA
 	trouble *lifecycle.Trouble
 	issuer  string
+	present time.Time // since when all objects are there
 }
 
 func newMemory() *memory {
@@ -57,6 +58,17 @@ func (m *memory) forget(key types.NamespacedName) types.UID {
 		return ""
 	}
 	return r.uid
+}
+
+// presentedSince remembers since when the challenge is presented.
+func (r *recollection) presentedSince(presented bool, now time.Time) time.Time {
+	switch {
+	case !presented:
+		r.present = time.Time{}
+	case r.present.IsZero():
+		r.present = now
+	}
+	return r.present
 }
 
 // adapt forgets a trouble that a change of the issuer may have mended. What the

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -13,7 +11,6 @@ import (
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
-	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
@@ -39,8 +36,10 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 		return nil, nil //nolint:nilnil // another controller's (contract 1.1)
 	}
 	s := &sight{
-		ChallengeSeen: lifecycle.ChallengeSeen{Challenge: challenge, Present: map[lifecycle.SolverObject]bool{}},
-		objects:       map[lifecycle.SolverObject]client.Object{},
+		ChallengeSeen: lifecycle.ChallengeSeen{
+			Challenge: challenge, Shared: r.shared != nil, Present: map[lifecycle.SolverObject]bool{},
+		},
+		objects: map[lifecycle.SolverObject]client.Object{},
 	}
 	remembered, replaced := r.memory.of(key, challenge.UID)
 	r.letGo(replaced)
@@ -55,7 +54,11 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	s.remember = remembered
 	s.remember.adapt(s.issuer)
 	s.CA, s.Trouble = s.remember.ca, s.remember.trouble
+	s.PresentSince = s.remember.presentedSince(s.IsPresented(), r.clock())
 	s.Check, s.Checking = r.checks.of(challenge.UID)
+	if s.Check != nil && s.Check.Verdict == lifecycle.SelfCheckUnreachable {
+		return s, r.observeFailures(ctx, s)
+	}
 	return s, nil
 }
 
@@ -99,58 +102,5 @@ func (r *Reconciler) observeIssuer(ctx context.Context, s *sight) error {
 		return nil
 	}
 	s.issuer = issuer
-	return nil
-}
-
-// observeObjects finds the solver's objects by their names. One that is being
-// deleted no longer counts, nor one that only has the name.
-func (r *Reconciler) observeObjects(ctx context.Context, s *sight) error {
-	pod := &corev1.Pod{}
-	kinds := map[lifecycle.SolverObject]client.Object{
-		lifecycle.SolverPod:     pod,
-		lifecycle.SolverService: &corev1.Service{},
-	}
-	if http01.EditsIngress(s.Challenge) == "" {
-		kinds[lifecycle.SolverIngress] = &networkingv1.Ingress{}
-	} else if err := r.observeEdited(ctx, s); err != nil {
-		return err
-	}
-	key := types.NamespacedName{Namespace: s.Challenge.Namespace, Name: http01.Name(s.Challenge)}
-	for kind, object := range kinds {
-		err := r.client.Get(ctx, key, object)
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("get %s of solver: %w", kind, err)
-		}
-		if object.GetDeletionTimestamp() == nil && metav1.IsControlledBy(object, s.Challenge) {
-			s.Present[kind], s.objects[kind] = true, object
-		}
-	}
-	if s.Present[lifecycle.SolverPod] {
-		s.PodReady, s.PodTrouble = http01.PodReady(pod), http01.PodTrouble(pod)
-		s.PodEnded = pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
-	}
-	return nil
-}
-
-// observeEdited looks whether the path of the challenge is in the Ingress that
-// the solver names.
-func (r *Reconciler) observeEdited(ctx context.Context, s *sight) error {
-	ingress := &networkingv1.Ingress{}
-	key := types.NamespacedName{Namespace: s.Challenge.Namespace, Name: http01.EditsIngress(s.Challenge)}
-	if err := r.client.Get(ctx, key, ingress); err != nil {
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return fmt.Errorf("get ingress of solver: %w", err)
-	}
-	s.objects[lifecycle.SolverIngress] = ingress
-	if isOver(s.Challenge) {
-		s.Present[lifecycle.SolverIngress] = http01.RemovePath(ingress.DeepCopy(), s.Challenge)
-	} else {
-		s.Present[lifecycle.SolverIngress] = http01.HasPath(ingress, s.Challenge)
-	}
 	return nil
 }

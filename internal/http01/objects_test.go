@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -83,7 +82,7 @@ func TestObjects(t *testing.T) {
 				options.ExtraLabels = map[string]string{"team": "platform", "from": "flag"}
 			}
 			var got []byte
-			for _, object := range []any{http01.Pod(challenge, options), http01.Service(challenge), http01.Ingress(challenge)} {
+			for _, object := range []any{http01.Pod(challenge, options), http01.Service(challenge), http01.Ingress(challenge, http01.Name(challenge))} {
 				text, err := yaml.Marshal(object)
 				if err != nil {
 					t.Fatal(err)
@@ -107,93 +106,43 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-func TestPathComesAndGoesInAnIngressOfTheUsers(t *testing.T) {
-	t.Parallel()
-	backend := func(path, service string) networkingv1.HTTPIngressPath {
-		return networkingv1.HTTPIngressPath{Path: path, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: service}}}
-	}
-	rule := func(host string, paths ...networkingv1.HTTPIngressPath) networkingv1.IngressRule {
-		r := networkingv1.IngressRule{Host: host}
-		if len(paths) > 0 {
-			r.HTTP = &networkingv1.HTTPIngressRuleValue{Paths: paths}
-		}
-		return r
-	}
-	challenge := challengeFor("shop.example.com", ingressSolver{Name: "web"})
-	solver := http01.Name(challenge)
-	tests := map[string]struct {
-		before []networkingv1.IngressRule
-		where  []int // rules that have the path as their first
-		after  []networkingv1.IngressRule
-	}{
-		"before the paths of the rule for the name": {
-			before: []networkingv1.IngressRule{rule("other.example.com", backend("/", "o")), rule("shop.example.com", backend("/", "s"))},
-			where:  []int{1},
-		},
-		"in every rule for the name": {
-			before: []networkingv1.IngressRule{rule("shop.example.com", backend("/", "s")), rule("shop.example.com", backend("/api", "a"))},
-			where:  []int{0, 1},
-		},
-		"in a rule of its own": {
-			before: []networkingv1.IngressRule{rule("other.example.com", backend("/", "o"))},
-			where:  []int{1},
-		},
-		"in a rule without paths, which then goes": {
-			before: []networkingv1.IngressRule{rule("shop.example.com"), rule("other.example.com", backend("/", "o"))},
-			where:  []int{0},
-			after:  []networkingv1.IngressRule{rule("other.example.com", backend("/", "o"))},
-		},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ingress := &networkingv1.Ingress{Spec: networkingv1.IngressSpec{Rules: test.before}}
-			before := ingress.DeepCopy()
-			if http01.HasPath(ingress, challenge) {
-				t.Error("the path is there before it was added")
-			}
-			if !http01.AddPath(ingress, challenge) || !http01.HasPath(ingress, challenge) || http01.AddPath(ingress, challenge) {
-				t.Error("the path is not added, or added twice")
-			}
-			var where []int
-			for i, r := range ingress.Spec.Rules {
-				if r.HTTP != nil && r.HTTP.Paths[0].Backend.Service.Name == solver {
-					where = append(where, i)
-				}
-			}
-			if diff := cmp.Diff(test.where, where); diff != "" {
-				t.Errorf("rules with the path (-want +got):\n%s", diff)
-			}
-			if !http01.RemovePath(ingress, challenge) || http01.RemovePath(ingress, challenge) {
-				t.Error("the path is not removed, or removed twice")
-			}
-			want := before.Spec.Rules
-			if test.after != nil {
-				want = test.after
-			}
-			if diff := cmp.Diff(want, ingress.Spec.Rules); diff != "" {
-				t.Errorf("rules afterwards (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 func TestPodTrouble(t *testing.T) {
 	t.Parallel()
 	waiting := func(reason string) corev1.PodStatus {
 		return corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}}}}
 	}
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}
+	// crashing are the shapes in which a container that ends again and again
+	// is seen, in turn.
+	crashing := func(restarts int32, now corev1.ContainerState, ready corev1.ConditionStatus) corev1.PodStatus {
+		s := corev1.PodStatus{
+			ContainerStatuses: []corev1.ContainerStatus{{RestartCount: restarts, State: now}},
+			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}},
+		}
+		if restarts > 0 {
+			s.ContainerStatuses[0].LastTerminationState = ended
+		}
+		return s
+	}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	backOff := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
 	tests := map[string]struct {
 		status corev1.PodStatus
 		want   string
 	}{
-		"a new pod":              {corev1.PodStatus{}, ""},
-		"one that starts":        {waiting("ContainerCreating"), ""},
-		"an image that is not":   {waiting("ImagePullBackOff"), "ImagePullBackOff"},
-		"no room on any node":    {corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes"}}}, "it is not scheduled: Unschedulable"},
-		"a solver that gave up":  {corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}}}}, "it ended with exit code 1"},
-		"an evicted pod":         {corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted"}, "it failed: Evicted"},
-		"one that is as desired": {corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}, ""},
+		"a new pod":                      {corev1.PodStatus{}, ""},
+		"one that starts":                {waiting("ContainerCreating"), ""},
+		"an image that can not be had":   {waiting("ErrImagePull"), "its image can not be pulled"},
+		"an image that is waited for":    {waiting("ImagePullBackOff"), "its image can not be pulled"},
+		"an image that must not be root": {waiting("CreateContainerConfigError"), "CreateContainerConfigError"},
+		"no room on any node":            {corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes"}}}, "it is not scheduled: Unschedulable"},
+		"a solver that gave up":          {crashing(0, ended, corev1.ConditionFalse), "it ends with exit code 1"},
+		"that is not started yet":        {crashing(3, backOff, corev1.ConditionFalse), "it ends with exit code 1"},
+		"that has just been started":     {crashing(3, running, corev1.ConditionTrue), "it ends with exit code 1"},
+		"that has ended again":           {crashing(3, ended, corev1.ConditionFalse), "it ends with exit code 1"},
+		"one that was started anew":      {crashing(1, running, corev1.ConditionTrue), ""},
+		"an evicted pod":                 {corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted"}, "it failed: Evicted"},
+		"one that is as desired":         {corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -64,8 +64,10 @@ func Pod(challenge *acmev1.Challenge, options Options) *corev1.Pod {
 }
 
 func podTemplate(challenge *acmev1.Challenge) acmev1.ACMEChallengeSolverHTTP01IngressPodTemplate {
-	if ingress := ingressSolver(challenge); ingress.PodTemplate != nil {
-		return *ingress.PodTemplate.DeepCopy()
+	for _, template := range []*acmev1.ACMEChallengeSolverHTTP01IngressPodTemplate{ingressSolver(challenge).PodTemplate, routeSolver(challenge).PodTemplate} {
+		if template != nil {
+			return *template.DeepCopy()
+		}
 	}
 	return acmev1.ACMEChallengeSolverHTTP01IngressPodTemplate{}
 }
@@ -132,20 +134,33 @@ func PodReady(pod *corev1.Pod) bool {
 	return false
 }
 
+// restarts is how often a container has to have ended for it to be a crash
+// loop even while it is up: one end may be anything.
+const restarts = 2
+
 // PodTrouble says why the pod does not run, or nothing. Only the reasons are
 // told: the messages of scheduler and kubelet differ from one attempt to the
-// next.
+// next. A container that ends again and again is one trouble, although it is
+// by turns up, ended, and waiting to be started again; and so is an image that
+// is by turns pulled and waited for.
 func PodTrouble(pod *corev1.Pod) string {
+	for _, s := range pod.Status.ContainerStatuses {
+		ended := s.State.Terminated
+		if ended == nil {
+			ended = s.LastTerminationState.Terminated
+		}
+		switch {
+		case ended != nil && (!PodReady(pod) || s.RestartCount >= restarts):
+			return "it ends with exit code " + strconv.Itoa(int(ended.ExitCode))
+		case s.State.Waiting == nil:
+		case s.State.Waiting.Reason == "ErrImagePull", s.State.Waiting.Reason == "ImagePullBackOff":
+			return "its image can not be pulled"
+		case s.State.Waiting.Reason != "" && s.State.Waiting.Reason != "ContainerCreating":
+			return s.State.Waiting.Reason
+		}
+	}
 	if PodReady(pod) {
 		return ""
-	}
-	for _, s := range pod.Status.ContainerStatuses {
-		switch {
-		case s.State.Waiting != nil && s.State.Waiting.Reason != "" && s.State.Waiting.Reason != "ContainerCreating":
-			return s.State.Waiting.Reason
-		case s.State.Terminated != nil:
-			return "it ended with exit code " + strconv.Itoa(int(s.State.Terminated.ExitCode))
-		}
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {

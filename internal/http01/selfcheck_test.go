@@ -81,10 +81,13 @@ func TestCheckSaysWhatItSaw(t *testing.T) {
 	plain, secure := httptest.NewServer(site), httptest.NewTLSServer(site)
 	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)
-	checker := http01.NewChecker(http01.CheckerConfig{
+	checker, err := http01.NewChecker(http01.CheckerConfig{
 		DialContext: internet(plain, secure),
 		Proxy:       func(*http.Request) (*url.URL, error) { return nil, nil },
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	tests := map[string]struct {
 		domain  string
@@ -99,8 +102,8 @@ func TestCheckSaysWhatItSaw(t *testing.T) {
 		"another status":            {"missing.example.com", lifecycle.SelfCheckWrong, "the answer has status 404 instead of 200"},
 		"elsewhere":                 {"elsewhere.example.com", lifecycle.SelfCheckWrong, "the answer has status 404 instead of 200 after a redirect to https://missing.example.com"},
 		"too much":                  {"huge.example.com", lifecycle.SelfCheckWrong, "the answer is larger than 1 MiB"},
-		"in circles":                {"loop.example.com", lifecycle.SelfCheckWrong, "there were more than 10 redirects"},
-		"no such name":              {"gone.example.com", lifecycle.SelfCheckUnreachable, "the name does not resolve (http://gone.example.com)"},
+		"in circles":                {"loop.example.com", lifecycle.SelfCheckWrong, "there are more than 10 redirects"},
+		"no such name":              {"gone.example.com", lifecycle.SelfCheckWrong, "the name does not resolve (http://gone.example.com)"},
 		"no answer":                 {"slow.example.com", lifecycle.SelfCheckUnreachable, "no answer within 10 s (http://slow.example.com)"},
 		"nobody there":              {"closed.example.com", lifecycle.SelfCheckUnreachable, "connection refused (http://closed.example.com)"},
 		"a connection that is cut":  {"cut.example.com", lifecycle.SelfCheckUnreachable, "the connection was closed without an answer (http://cut.example.com)"},
@@ -110,7 +113,7 @@ func TestCheckSaysWhatItSaw(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for range 2 { // the same sight, the same text
-				verdict, text := checker.Check(t.Context(), test.domain, "token", checkKey)
+				verdict, text := checker.Check(t.Context(), http01.Target{Domain: test.domain, Token: "token", Key: checkKey})
 				if verdict != test.verdict || text != test.text {
 					t.Errorf("verdict %d %q, want %d %q", verdict, text, test.verdict, test.text)
 				}

@@ -10,7 +10,7 @@ import (
 // Service is the Service before the pod. It is of type NodePort unless the
 // solver says otherwise: some ingress controllers of clouds reach nothing else.
 func Service(challenge *acmev1.Challenge) *corev1.Service {
-	kind := ingressSolver(challenge).ServiceType
+	kind := serviceType(challenge)
 	if kind == "" {
 		kind = corev1.ServiceTypeNodePort
 	}
@@ -30,4 +30,20 @@ func Service(challenge *acmev1.Challenge) *corev1.Service {
 			}},
 		},
 	}
+}
+
+func serviceType(challenge *acmev1.Challenge) corev1.ServiceType {
+	if kind := ingressSolver(challenge).ServiceType; kind != "" {
+		return kind
+	}
+	return routeSolver(challenge).ServiceType
+}
+
+// Backend is the Service that the route of a challenge leads to: the one of the
+// challenge, or the one that is shared.
+func Backend(challenge *acmev1.Challenge, shared bool) string {
+	if shared {
+		return SharedName
+	}
+	return Name(challenge)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -24,6 +25,9 @@ func CacheOptions() cache.Options {
 			&corev1.Secret{}:  {Label: labels.SelectorFromSet(labels.Set{cmv1.PartOfCertManagerControllerLabelKey: "true"})},
 			&corev1.Pod{}:     {Label: solverSelector()},
 			&corev1.Service{}: {Label: solverSelector()},
+			// Those of the shared responder's Services, and of the Service of
+			// the operator, whose label they have from it.
+			&discoveryv1.EndpointSlice{}: {Label: solverSelector()},
 		},
 	}
 }

@@ -62,6 +62,9 @@ type ChallengeSeen struct {
 	PodReady   bool
 	PodEnded   bool
 	PodTrouble string
+	// RouteTrouble says why the HTTPRoute leads nowhere; empty if it does not
+	// say so.
+	RouteTrouble string
 
 	// Slot tells whether the challenge is one of those that may be under way
 	// at the same time, if that has been asked in this pass.

@@ -35,6 +35,10 @@ type SelfCheckSeen struct {
 	// a write.
 	Told string
 	row  int // of checks with this Text
+
+	// BlindSince is when the first of the last checks in a row ended that
+	// could not tell.
+	BlindSince time.Time
 }
 
 // steady is how often in a row something has to be seen to be news.
@@ -42,12 +46,15 @@ const steady = 3
 
 // Follow returns a self-check with what is known from the one before.
 func (s *SelfCheckSeen) Follow(next SelfCheckSeen) *SelfCheckSeen {
-	next.Checks, next.row, next.Told = 1, 1, next.Text
+	next.Checks, next.row, next.Told, next.BlindSince = 1, 1, next.Text, next.At
 	if s == nil {
 		return &next
 	}
 	if s.PodReady == next.PodReady {
 		next.Checks += s.Checks
+		if s.Verdict == SelfCheckUnreachable && next.Verdict == SelfCheckUnreachable {
+			next.BlindSince = s.BlindSince
+		}
 	}
 	if s.Text == next.Text {
 		next.row += s.row
@@ -64,10 +71,9 @@ func (s *SelfCheckSeen) Follow(next SelfCheckSeen) *SelfCheckSeen {
 var SelfCheckBackoff = Backoff{Least: 250 * time.Millisecond, Most: 10 * time.Second}
 
 const (
-	// blindGrace is how long after the challenge was presented the CA is told
-	// to look although it can not be told from here what it will see. It is
-	// longer than the slowest ingress controllers take, and two self-checks
-	// that time out.
+	// blindGrace is how long it has to be impossible to tell from here what
+	// the CA will see for the CA to be told to look all the same. It is longer
+	// than the slowest ingress controllers take.
 	blindGrace = 20 * time.Second
 
 	// MaxFailedValidations is how many failed validations of a name there may
@@ -130,7 +136,8 @@ func (p *challengePass) nextCheck() time.Time {
 
 // isBlind: the last look told nothing, and the cause is not the solver itself.
 func (p *challengePass) isBlind() bool {
-	return p.Check != nil && p.Check.Verdict == SelfCheckUnreachable && (p.Shared || (p.PodReady && p.Check.PodReady))
+	return p.Check != nil && p.Check.Verdict == SelfCheckUnreachable && p.RouteTrouble == "" &&
+		(p.Shared || (p.PodReady && p.Check.PodReady))
 }
 
 func (p *challengePass) goesAheadBlindly() bool {
@@ -139,7 +146,7 @@ func (p *challengePass) goesAheadBlindly() bool {
 
 // blindFrom is when the CA may be told to look blindly.
 func (p *challengePass) blindFrom() time.Time {
-	return maxInstant(p.presentedAt().Add(blindGrace), p.budgetUsedUntil())
+	return maxInstant(p.Check.BlindSince.Add(blindGrace), p.budgetUsedUntil())
 }
 
 // budgetUsedUntil is when so few failed validations of the name count that one
@@ -162,6 +169,8 @@ func (p *challengePass) checkTrouble() string {
 	switch {
 	case p.PodTrouble != "":
 		text = "the solver's pod does not run: " + p.PodTrouble
+	case p.RouteTrouble != "":
+		text = "the HTTPRoute leads nowhere: " + p.RouteTrouble
 	case !p.isBlind():
 	case p.now.Before(p.budgetUsedUntil()):
 		return p.trouble(fmt.Sprintf("%s; retried within a minute, but the CA has failed to see this name %d times within an hour, and is not told to look without proof before %s",

@@ -43,7 +43,7 @@ func TestNextChallenge(t *testing.T) {
 		return &SelfCheckSeen{Verdict: SelfCheckWrong, Text: "saw 404", Told: "saw 404", At: now, Checks: checks, PodReady: podReady}
 	}
 	blind := func(s *ChallengeSeen, failed []time.Duration) {
-		s.Check = &SelfCheckSeen{Verdict: SelfCheckUnreachable, Text: "no answer", Told: "no answer", At: now, Checks: 9, PodReady: true}
+		s.Check = &SelfCheckSeen{Verdict: SelfCheckUnreachable, Text: "no answer", Told: "no answer", At: now, BlindSince: now, Checks: 9, PodReady: true}
 		s.PodReady = true
 		for _, f := range failed {
 			s.FailedValidations = append(s.FailedValidations, now.Add(f))
@@ -299,6 +299,24 @@ func TestNextChallenge(t *testing.T) {
 				t.Error("a challenge that is over keeps its slot")
 			}
 		})
+	}
+}
+
+func TestSelfCheckIsBlindSinceTheFirstOfARow(t *testing.T) {
+	t.Parallel()
+	var seen *SelfCheckSeen
+	var since []int
+	for i, check := range []SelfCheckSeen{
+		{Verdict: SelfCheckUnreachable}, {Verdict: SelfCheckUnreachable},
+		{Verdict: SelfCheckUnreachable, PodReady: true}, {Verdict: SelfCheckUnreachable, PodReady: true},
+		{Verdict: SelfCheckWrong, PodReady: true}, {Verdict: SelfCheckUnreachable, PodReady: true}, {Verdict: SelfCheckUnreachable, PodReady: true},
+	} {
+		check.At = acmeSimStart.Add(time.Duration(i) * time.Second)
+		seen = seen.Follow(check)
+		since = append(since, int(seen.BlindSince.Sub(acmeSimStart).Seconds()))
+	}
+	if diff := cmp.Diff([]int{0, 0, 2, 2, 4, 5, 5}, since); diff != "" {
+		t.Errorf("blind since (-want +got):\n%s", diff)
 	}
 }
 

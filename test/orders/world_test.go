@@ -147,7 +147,10 @@ func (w *world) operator() (stop func()) {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	checker := http01.NewChecker(http01.CheckerConfig{DialContext: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
+	checker, err := http01.NewChecker(http01.CheckerConfig{DialContext: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	for _, err := range []error{
 		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
 		order.Setup(mgr, order.Config{Clients: w}),

@@ -4,6 +4,7 @@
 package responder
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -21,31 +22,51 @@ type Answer struct {
 	Key    string // key authorization (RFC 8555, section 8.1)
 }
 
+// Find gives the key authorization for a domain, in the form of CanonicalHost,
+// and a token that is not empty.
+type Find func(ctx context.Context, domain, token string) (key string, found bool)
+
 // Handler answers for one challenge. It gives the key only to a request for
 // the domain and the token, whatever the port; "/" and "/healthz" tell that it
 // lives; everything else is not found (contract 2.8).
 func Handler(answer Answer) http.Handler {
-	domain := canonicalHost(answer.Domain)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			http.NotFound(w, r)
-		case r.URL.Path == "/" || r.URL.Path == "/healthz":
-			write(w, "ok\n")
-		case answer.Token == "" || r.URL.Path != PathPrefix+answer.Token || canonicalHost(stripPort(r.Host)) != domain:
-			http.NotFound(w, r)
-		default:
-			write(w, answer.Key)
-		}
+	own := CanonicalHost(answer.Domain)
+	return HandlerFor(func(_ context.Context, domain, token string) (string, bool) {
+		return answer.Key, domain == own && token == answer.Token
 	})
 }
 
-// Server serves the handler. A request that trickles in does not hold it: the
+// HandlerFor answers as Handler does, for all challenges that are found.
+func HandlerFor(find Find) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			http.NotFound(w, r)
+			return
+		}
+		if r.URL.Path == "/" || r.URL.Path == "/healthz" {
+			write(w, "ok\n")
+			return
+		}
+		token, isChallenge := strings.CutPrefix(r.URL.Path, PathPrefix)
+		if !isChallenge || token == "" {
+			http.NotFound(w, r)
+			return
+		}
+		key, found := find(r.Context(), CanonicalHost(stripPort(r.Host)), token)
+		if !found {
+			http.NotFound(w, r)
+			return
+		}
+		write(w, key)
+	})
+}
+
+// Server serves a handler. A request that trickles in does not hold it: the
 // whole exchange is a few hundred bytes.
-func Server(answer Answer) *http.Server {
+func Server(handler http.Handler) *http.Server {
 	const patience = 10 * time.Second
 	return &http.Server{
-		Handler:           Handler(answer),
+		Handler:           handler,
 		ReadHeaderTimeout: patience,
 		ReadTimeout:       patience,
 		WriteTimeout:      patience,
@@ -70,9 +91,9 @@ func stripPort(host string) string {
 	return host
 }
 
-// canonicalHost is the form in which hosts are compared: lower case, without a
+// CanonicalHost is the form in which hosts are compared: lower case, without a
 // final dot, an IP address without brackets and in its shortest form.
-func canonicalHost(host string) string {
+func CanonicalHost(host string) string {
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.String()

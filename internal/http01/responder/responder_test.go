@@ -98,7 +98,7 @@ func FuzzServer(f *testing.F) {
 
 func TestServerEndsWithAClientThatSaysNothing(t *testing.T) {
 	t.Parallel()
-	server := responder.Server(answer)
+	server := responder.Server(responder.Handler(answer))
 	for name, limit := range map[string]time.Duration{
 		"header": server.ReadHeaderTimeout, "read": server.ReadTimeout, "write": server.WriteTimeout, "idle": server.IdleTimeout,
 	} {
