@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -61,10 +63,14 @@ type world struct {
 	web         *httptest.Server
 	annotations map[string]string // of the Orders
 	slots       int               // challenges at the same time; 0 for the default
+	shared      bool              // the operator answers challenges itself
+	nameservers []string          // of the self-check, which else knows every name
 	writes      *writes
 
-	mu   sync.Mutex
-	open bool // the way in
+	mu       sync.Mutex
+	open     bool              // the way in
+	replicas map[string]string // where the operator listens, by its address in the cluster
+	ahead    time.Duration     // of the operator's clock
 }
 
 // Client gives the controllers the account.
@@ -74,7 +80,15 @@ func (w *world) Client(context.Context, cmv1.GenericIssuer) (*acme.Client, error
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, config: apiserver.Start(t), ca: testca.Start(t, testca.Options{}), open: true, writes: &writes{}}
+	return newWorldWith(t, acmev1.ACMEChallengeSolverHTTP01{Ingress: &acmev1.ACMEChallengeSolverHTTP01Ingress{}})
+}
+
+func newWorldWith(t *testing.T, solver acmev1.ACMEChallengeSolverHTTP01) *world {
+	t.Helper()
+	w := &world{
+		t: t, config: apiserver.Start(t), ca: testca.Start(t, testca.Options{}), open: true,
+		writes: &writes{}, replicas: map[string]string{},
+	}
 	w.namespace = apiserver.Namespace(t, w.config)
 	var err error
 	if w.api, err = client.NewWithWatch(w.config, client.Options{Scheme: scheme(t)}); err != nil {
@@ -88,9 +102,7 @@ func newWorld(t *testing.T) *world {
 		Spec: cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{ACME: &acmev1.ACMEIssuer{
 			Server:     w.ca.DirectoryURL,
 			PrivateKey: cmmeta.SecretKeySelector{LocalObjectReference: cmmeta.LocalObjectReference{Name: "account"}},
-			Solvers: []acmev1.ACMEChallengeSolver{{
-				HTTP01: &acmev1.ACMEChallengeSolverHTTP01{Ingress: &acmev1.ACMEChallengeSolverHTTP01Ingress{}},
-			}},
+			Solvers:    []acmev1.ACMEChallengeSolver{{HTTP01: &solver}},
 		}}},
 	}
 	if err := w.api.Create(t.Context(), issuer); err != nil {
@@ -102,7 +114,7 @@ func newWorld(t *testing.T) *world {
 func scheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, gwapi.Install} {
 		if err := add(s); err != nil {
 			t.Fatal(err)
 		}
@@ -147,14 +159,18 @@ func (w *world) operator() (stop func()) {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	checker, err := http01.NewChecker(http01.CheckerConfig{DialContext: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
+	look := http01.CheckerConfig{DialContext: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
+	if w.nameservers != nil {
+		look.DialContext, look.Nameservers = nil, w.nameservers
+	}
+	checker, err := http01.NewChecker(look)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for _, err := range []error{
 		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
 		order.Setup(mgr, order.Config{Clients: w}),
-		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots}),
+		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), Clock: w.clock}),
 	} {
 		if err != nil {
 			cancel()
@@ -252,27 +268,52 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		http.Error(rw, "no way in", http.StatusServiceUnavailable)
 		return
 	}
-	answer, found := w.route(r)
-	if !found {
-		http.NotFound(rw, r)
-		return
-	}
 	recorder := httptest.NewRecorder()
-	responder.Handler(answer).ServeHTTP(recorder, r)
+	w.forward(recorder, r)
 	if recorder.Code == http.StatusOK {
-		w.ca.Challenges.AddHTTPOneChallenge(answer.Token, recorder.Body.String())
+		w.ca.Challenges.AddHTTPOneChallenge(strings.TrimPrefix(r.URL.Path, responder.PathPrefix), recorder.Body.String())
 	}
 	rw.WriteHeader(recorder.Code)
 	_, _ = io.Copy(rw, recorder.Body)
 }
 
-// route follows a request through Ingress and Service to the arguments of a
-// pod.
-func (w *world) route(r *http.Request) (responder.Answer, bool) {
+// forward follows a request through Ingress or HTTPRoute and Service to who
+// answers it.
+func (w *world) forward(rw http.ResponseWriter, r *http.Request) {
+	service, port := w.routed(r)
+	if service == "" {
+		http.NotFound(rw, r)
+		return
+	}
+	ctx, in := r.Context(), client.InNamespace(w.namespace)
+	var to corev1.Service
+	if err := w.api.Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: service}, &to); err != nil || to.Spec.Ports[0].Port != port {
+		http.Error(rw, "no such Service", http.StatusBadGateway)
+		return
+	}
+	if len(to.Spec.Selector) == 0 {
+		w.forwardToReplica(rw, r, service)
+		return
+	}
+	var pods corev1.PodList
+	if err := w.api.List(ctx, &pods, in, client.MatchingLabels(to.Spec.Selector)); err != nil || len(pods.Items) == 0 {
+		http.Error(rw, "no pod", http.StatusBadGateway)
+		return
+	}
+	args := map[string]string{}
+	for _, arg := range pods.Items[0].Spec.Containers[0].Args {
+		name, value, _ := strings.Cut(arg, "=")
+		args[name] = value
+	}
+	responder.Handler(responder.Answer{Domain: args["--domain"], Token: args["--token"], Key: args["--key"]}).ServeHTTP(rw, r)
+}
+
+// routed is the Service, and its port, that a request is led to.
+func (w *world) routed(r *http.Request) (service string, port int32) {
 	ctx, in := r.Context(), client.InNamespace(w.namespace)
 	var ingresses networkingv1.IngressList
 	if err := w.api.List(ctx, &ingresses, in); err != nil {
-		return responder.Answer{}, false
+		return "", 0
 	}
 	for _, ingress := range ingresses.Items {
 		for _, rule := range ingress.Spec.Rules {
@@ -280,34 +321,24 @@ func (w *world) route(r *http.Request) (responder.Answer, bool) {
 				continue
 			}
 			for _, path := range rule.HTTP.Paths {
-				if path.Path != r.URL.Path || path.Backend.Service == nil {
-					continue
+				if path.Path == r.URL.Path && path.Backend.Service != nil {
+					return path.Backend.Service.Name, path.Backend.Service.Port.Number
 				}
-				return w.backend(ctx, path.Backend.Service)
 			}
 		}
 	}
-	return responder.Answer{}, false
-}
-
-func (w *world) backend(ctx context.Context, to *networkingv1.IngressServiceBackend) (responder.Answer, bool) {
-	var service corev1.Service
-	if err := w.api.Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: to.Name}, &service); err != nil {
-		return responder.Answer{}, false
+	var routes gwapi.HTTPRouteList
+	if err := w.api.List(ctx, &routes, in); err != nil { // also if there is no Gateway API
+		return "", 0
 	}
-	if service.Spec.Ports[0].Port != to.Port.Number {
-		return responder.Answer{}, false
+	for _, route := range routes.Items {
+		if !slices.Contains(route.Spec.Hostnames, gwapi.Hostname(r.Host)) || *route.Spec.Rules[0].Matches[0].Path.Value != r.URL.Path {
+			continue
+		}
+		backend := route.Spec.Rules[0].BackendRefs[0]
+		return string(backend.Name), int32(*backend.Port)
 	}
-	var pods corev1.PodList
-	if err := w.api.List(ctx, &pods, client.InNamespace(w.namespace), client.MatchingLabels(service.Spec.Selector)); err != nil || len(pods.Items) == 0 {
-		return responder.Answer{}, false
-	}
-	args := map[string]string{}
-	for _, arg := range pods.Items[0].Spec.Containers[0].Args {
-		name, value, _ := strings.Cut(arg, "=")
-		args[name] = value
-	}
-	return responder.Answer{Domain: args["--domain"], Token: args["--token"], Key: args["--key"]}, true
+	return "", 0
 }
 
 // order creates an Order for names with a signing request of its own.
