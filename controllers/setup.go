@@ -17,6 +17,7 @@ import (
 	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/internal/metrics"
 )
 
@@ -29,6 +30,7 @@ type Config struct {
 	CopiedAnnotations []string
 	OwnSecrets        bool
 	DisableApproval   bool
+	Backoff           lifecycle.Backoff // after failed issuances; zero is the default
 
 	DefaultIssuer               shim.DefaultIssuer
 	AutoCertificateAnnotations  []string
@@ -70,7 +72,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		{"certificate", func() error {
 			return certificate.Setup(mgr, certificate.Config{
 				Clock: time.Now, Random: rand.Reader, Secrets: secrets, Workers: cfg.Workers,
-				CopiedAnnotations: cfg.CopiedAnnotations, OwnSecrets: cfg.OwnSecrets,
+				CopiedAnnotations: cfg.CopiedAnnotations, OwnSecrets: cfg.OwnSecrets, Backoff: cfg.Backoff,
 			})
 		}},
 		{"request", func() error {

@@ -33,6 +33,7 @@ type flags struct {
 	enabled                  []string
 	copiedAnnotations        []string
 	ownSecrets               bool
+	backoff                  lifecycle.Backoff
 
 	defaultIssuer    shim.DefaultIssuer
 	autoAnnotations  []string
@@ -67,6 +68,7 @@ func defaultFlags() *flags {
 		clusterResourceNamespace: "kube-system",
 		enabled:                  []string{"*"},
 		copiedAnnotations:        lifecycle.DefaultCopiedAnnotations,
+		backoff:                  lifecycle.IssuanceBackoff,
 		defaultIssuer:            shim.DefaultIssuer{Kind: cmv1.IssuerKind, Group: cmv1.GroupName},
 		autoAnnotations:          []string{cmv1.TLSACMEAnnotationKey},
 		solver:                   http01.DefaultOptions(""),
@@ -97,6 +99,9 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.enabled, "controllers", f.enabled, "'*' for all; '-certificaterequests-approver' leaves approval to others")
 	s.StringSliceVar(&f.copiedAnnotations, "copied-annotation-prefixes", f.copiedAnnotations, "annotations that a Certificate's requests get: prefixes, '*' for all, '-' in front to exclude")
 	s.BoolVar(&f.ownSecrets, "enable-certificate-owner-ref", f.ownSecrets, "make Certificates the owners of their Secrets, so that a Secret is deleted with its Certificate")
+
+	s.DurationVar(&f.backoff.Least, "certificate-request-minimum-backoff-duration", f.backoff.Least, "wait after the first failed issuance of a Certificate; doubled with every further one")
+	s.DurationVar(&f.backoff.Most, "certificate-request-maximum-backoff-duration", f.backoff.Most, "longest wait after a failed issuance")
 
 	s.StringVar(&f.defaultIssuer.Name, "default-issuer-name", f.defaultIssuer.Name, "issuer of an Ingress that asks for a certificate without naming one")
 	s.StringVar(&f.defaultIssuer.Kind, "default-issuer-kind", f.defaultIssuer.Kind, "kind of the default issuer")
@@ -164,6 +169,9 @@ func (f *flags) controllers() (controllers.Config, error) {
 	if f.solver.Image == "" && responder == nil {
 		return controllers.Config{}, fmt.Errorf("read --acme-http01-solver-image: no image; HTTP-01 challenges need one")
 	}
+	if f.backoff.Least <= 0 || f.backoff.Most < f.backoff.Least {
+		return controllers.Config{}, fmt.Errorf("read --certificate-request-maximum-backoff-duration: %s and a minimum of %s are no range above zero", f.backoff.Most, f.backoff.Least)
+	}
 	for _, q := range []struct {
 		flag, value string
 		to          *resource.Quantity
@@ -185,6 +193,7 @@ func (f *flags) controllers() (controllers.Config, error) {
 		UserAgent:                   "certwright/" + version,
 		CopiedAnnotations:           f.copiedAnnotations,
 		OwnSecrets:                  f.ownSecrets,
+		Backoff:                     f.backoff,
 		DisableApproval:             disableApproval,
 		DefaultIssuer:               f.defaultIssuer,
 		AutoCertificateAnnotations:  f.autoAnnotations,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	_ "time/tzdata" // renewal windows name time zones, and the image has no database of them
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"

@@ -35,6 +35,8 @@ type Config struct {
 	// OwnSecrets makes a Certificate the owner of its Secret, so that the
 	// Secret is deleted with it.
 	OwnSecrets bool
+	// Backoff is the wait after failed issuances; zero is the default.
+	Backoff lifecycle.Backoff
 }
 
 type reconciler struct {

@@ -3,7 +3,6 @@ package certificate
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,13 +17,13 @@ import (
 
 // observe reads, from caches, what one decision about a Certificate needs.
 func (r *reconciler) observe(ctx context.Context, crt *cmv1.Certificate) (lifecycle.CertificateSeen, error) {
-	seen := lifecycle.CertificateSeen{Certificate: crt}
+	seen := lifecycle.CertificateSeen{Certificate: crt, Backoff: r.Backoff}
 	seen.Wanted, seen.WantedErr = lifecycle.ParseSpec(&crt.Spec)
 	var err error
 	if seen.Secret, err = r.secret(ctx, crt); err != nil {
 		return seen, err
 	}
-	if seen.SecretOwner, err = r.secretOwner(ctx, &seen); err != nil {
+	if err := r.shareSecret(ctx, &seen); err != nil {
 		return seen, err
 	}
 	if err := r.nextKeys(ctx, &seen); err != nil {
@@ -54,35 +53,22 @@ func (r *reconciler) secret(ctx context.Context, crt *cmv1.Certificate) (*lifecy
 	return lifecycle.ReadSecret(secret.Labels, secret.Annotations, secret.Data), nil
 }
 
-// secretOwner names the other Certificate that has the right to this one's
-// Secret (contract 2.1): the one that the Secret was issued for, else the
-// oldest, else the first by name.
-func (r *reconciler) secretOwner(ctx context.Context, seen *lifecycle.CertificateSeen) (string, error) {
-	sharing, err := r.sharing(ctx, seen.Certificate.Namespace, seen.Certificate.Spec.SecretName)
-	if err != nil || len(sharing) < 2 {
-		return "", err
+// shareSecret finds the other Certificates that name this one's Secret.
+func (r *reconciler) shareSecret(ctx context.Context, seen *lifecycle.CertificateSeen) error {
+	list, err := r.sharing(ctx, seen.Certificate.Namespace, seen.Certificate.Spec.SecretName)
+	if err != nil || len(list) == 0 || (len(list) == 1 && list[0].Name == seen.Certificate.Name) {
+		return err
+	}
+	sharing := make([]*cmv1.Certificate, len(list))
+	for i := range list {
+		sharing[i] = &list[i]
 	}
 	issuedFor := ""
 	if seen.Secret != nil {
 		issuedFor = seen.Secret.Annotations[cmv1.CertificateNameKey]
 	}
-	owner := slices.MinFunc(sharing, func(a, b cmv1.Certificate) int {
-		switch {
-		case a.Name == issuedFor:
-			return -1
-		case b.Name == issuedFor:
-			return 1
-		case !a.CreationTimestamp.Equal(&b.CreationTimestamp):
-			return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
-		case a.Name < b.Name:
-			return -1
-		}
-		return 1
-	})
-	if owner.Name == seen.Certificate.Name {
-		return "", nil
-	}
-	return owner.Name, nil
+	seen.SecretOwner, seen.Rivals = lifecycle.ShareSecret(seen.Certificate, sharing, issuedFor)
+	return nil
 }
 
 func (r *reconciler) sharing(ctx context.Context, namespace, secret string) ([]cmv1.Certificate, error) {

@@ -3,7 +3,7 @@ package lifecycle
 import (
 	"bytes"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -32,9 +32,17 @@ type CertificateSeen struct {
 	// LeftKeys are owned Secrets of next keys other than NextKey.
 	LeftKeys []string
 
+	// CA is how the certificate stands to the CA of its issuer. See SeeCA.
+	CA CASeen
+
 	// SecretOwner is the other Certificate of this namespace that has the
-	// right to the same Secret; empty if this one has it.
+	// right to the same Secret; empty if this one has it. Rivals are then the
+	// others that name it in vain. See ShareSecret.
 	SecretOwner string
+	Rivals      []string
+
+	// Backoff is the wait after failed issuances; zero is IssuanceBackoff.
+	Backoff Backoff
 }
 
 // CertificateDecision is what NextCertificate comes to.
@@ -89,11 +97,17 @@ const (
 	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonSecretConflict: another Certificate has the right to the Secret.
 	ReasonSecretConflict = "SecretConflict"
+	// ReasonRenewalAdjusted, of events: the spec asks for a time of renewal
+	// that can not be kept.
+	ReasonRenewalAdjusted = "RenewalAdjusted"
 )
 
 // NextCertificate decides what to do about one Certificate. It is total and
 // deterministic. The package documentation draws the states.
 func NextCertificate(seen CertificateSeen, now time.Time) CertificateDecision {
+	if seen.Backoff == (Backoff{}) {
+		seen.Backoff = IssuanceBackoff
+	}
 	c := &certificateLadder{seen: &seen, now: now}
 	c.Action = NoCertificateAction{}
 	c.Status = *seen.Certificate.Status.DeepCopy()
@@ -109,6 +123,9 @@ func NextCertificate(seen CertificateSeen, now time.Time) CertificateDecision {
 	default:
 		c.watch()
 	}
+	if seen.Certificate.DeletionTimestamp.IsZero() {
+		c.markFormerCA()
+	}
 	return c.CertificateDecision
 }
 
@@ -118,34 +135,34 @@ type certificateLadder struct {
 
 	seen *CertificateSeen
 	now  time.Time
+	fit  bool // the Secret holds what the spec asks for, maybe expired
 }
 
 // refuseSpec ends in a condition that only an edit can change.
 func (c *certificateLadder) refuseSpec() {
-	c.unready(ReasonInvalidSpec, c.seen.WantedErr.Error(), true)
-}
-
-// yieldSecret leaves the Secret to another Certificate.
-func (c *certificateLadder) yieldSecret() {
-	c.unready(ReasonSecretConflict, fmt.Sprintf("Secret %q belongs to Certificate %q; give one of the two another secretName",
-		c.seen.Certificate.Spec.SecretName, c.seen.SecretOwner), true)
-	c.clearIssuing()
-	c.removeLeftKey()
+	message := c.seen.WantedErr.Error()
+	if c.unready(ReasonInvalidSpec, message) {
+		c.event(Warning, ReasonInvalidSpec, message)
+	}
 }
 
 // watch is the state between issuances: all is well, or an issuance begins, or
 // a failed one is waiting for its next attempt.
 func (c *certificateLadder) watch() {
+	adopted := c.adopt()
 	c.reportReadiness()
 	why := firstViolation(issuanceReasons, c.seen, c.now)
 	if why == nil {
 		c.settle()
 		return
 	}
-	if next := c.nextAttempt(); c.now.Before(next) {
-		c.Wake = next
-		c.explainFailure(next)
-		c.removeLeftKey()
+	if c.wait(why) {
+		c.tidy()
+		return
+	}
+	if adopted {
+		// The names of what is made depend on the revision, so that it has to
+		// be stored first.
 		return
 	}
 	c.begin(why)
@@ -158,19 +175,21 @@ func (c *certificateLadder) watch() {
 	c.issue()
 }
 
-// settle tidies up around a certificate that is as it should be, one thing at
-// a time.
+// settle is rest around a certificate that is as it should be.
 func (c *certificateLadder) settle() {
-	c.setValidity()
-	if due := RenewalTime(&c.seen.Certificate.Spec, c.seen.Secret.Leaf()); !due.IsZero() {
-		c.Wake = earliestRenewal(c.seen, due)
-	}
-	c.Wake = Sooner(c.Wake, c.seen.Secret.Leaf().NotAfter.Add(time.Second))
+	c.reportWindows()
+	c.wake(c.seen.renewal(c.now).At)
+	c.tidy()
+}
+
+// tidy cleans up around a certificate, one thing at a time.
+func (c *certificateLadder) tidy() {
 	switch {
 	case c.removeLeftKey():
+	case !c.fit:
 	case len(c.seen.Superfluous) > 0:
 		c.Action = DeleteRequest{Name: c.seen.Superfluous[0]}
-	case !SecretUpToDate(c.seen):
+	case !SecretUpToDate(c.seen) || c.seen.CA.Stale:
 		c.Action = SyncSecret{}
 	}
 }
@@ -200,7 +219,7 @@ func (c *certificateLadder) issue() {
 	case c.seen.Next == nil:
 		c.Action = CreateRequest{Name: RequestName(c.seen.Certificate.Name, c.nextRevision()), Revision: c.nextRevision()}
 	case c.requestUnfit():
-		c.Action = DeleteRequest{Name: c.seen.Next.Object.Name}
+		c.renewRequest()
 	case c.seen.Next.refused() != nil:
 		refused := c.seen.Next.refused()
 		c.fail(refused.Reason, fmt.Sprintf("CertificateRequest %q: %s", c.seen.Next.Object.Name, refused.Message))
@@ -232,7 +251,7 @@ func (c *certificateLadder) succeed() {
 	}
 	c.seen.Current, c.seen.Next = c.seen.Next, nil
 	c.reportReadiness()
-	c.setValidity()
+	c.reportWindows()
 	c.event(Normal, cmv1.CertificateEventIssuing, "The certificate has been successfully issued")
 }
 
@@ -243,7 +262,7 @@ func (c *certificateLadder) makeKey() {
 		if err := pki.KeyFits(c.seen.Secret.PublicKey, c.seen.Wanted.Key); err != nil {
 			message := fmt.Sprintf("spec.privateKey.rotationPolicy is Never, but the key in Secret %q does not fit the rest of spec.privateKey (%v); set rotationPolicy to Always or delete the Secret",
 				c.seen.Certificate.Spec.SecretName, err)
-			if c.unready(cmv1.CertificateReasonSecretMismatch, message, false) {
+			if c.unready(cmv1.CertificateReasonSecretMismatch, message) {
 				c.event(Warning, cmv1.CertificateEventCannotRegenerateKey, message)
 			}
 			return
@@ -262,35 +281,66 @@ func (c *certificateLadder) discardKey() {
 // something else, it is for another key, or it failed before this attempt.
 func (c *certificateLadder) requestUnfit() bool {
 	next := c.seen.Next
-	if len(differences(c.seen, next)) > 0 || !pki.SameKey(next.CSR.PublicKey, c.seen.NextKey.PublicKey) {
+	if len(differences(c.seen, next)) > 0 || !c.ofNextKey(next) {
 		return true
 	}
-	if next.refused() == nil && (!next.issued() || c.unusable() == nil) {
+	if !c.over(next) {
 		return false
 	}
-	attempt := FindCertificateCondition(c.Status.Conditions, cmv1.CertificateConditionIssuing).LastTransitionTime
-	failed := next.Object.Status.FailureTime
-	if failed == nil {
-		failed = &next.Object.CreationTimestamp
+	// Every attempt has a Secret of its own for its key, also if the key is
+	// kept. Clocks tell less: the one of the failure may have been wrong.
+	of := next.Object.Annotations[cmv1.CertificateRequestPrivateKeyAnnotationKey]
+	return of != "" && of != c.seen.NextKey.Name
+}
+
+func (c *certificateLadder) ofNextKey(r *SeenRequest) bool {
+	return pki.SameKey(r.CSR.PublicKey, c.seen.NextKey.PublicKey)
+}
+
+// over says whether a request has come to an end without a usable certificate.
+func (c *certificateLadder) over(r *SeenRequest) bool {
+	return r.refused() != nil || (r.issued() && c.unusable(r) != nil)
+}
+
+// renewRequest removes a request that is unfit. One whose key was taken away
+// while it was under way is not followed by the next at once: whoever takes
+// keys away may do so again, and each request is an order at the CA.
+func (c *certificateLadder) renewRequest() {
+	next := c.seen.Next
+	lost := next.CSR != nil && len(differences(c.seen, next)) == 0 && pki.KeyFits(next.CSR.PublicKey, c.seen.Wanted.Key) == nil &&
+		!c.ofNextKey(next) && !c.over(next)
+	if again := next.Object.CreationTimestamp.Add(minSpacing); lost && c.now.Before(again) && c.credible(next.Object.CreationTimestamp.Time) {
+		c.wake(again)
+		c.addToReadiness(fmt.Sprintf("the private key of CertificateRequest %q was deleted while it was under way; next attempt at %s", next.Object.Name, again.UTC().Format(time.RFC3339)))
+		return
 	}
-	return attempt != nil && failed.Before(attempt)
+	c.Action = DeleteRequest{Name: next.Object.Name}
 }
 
 // await waits for the request, and passes on what holds it up.
 func (c *certificateLadder) await() {
-	if trouble, found := RequestTrouble(c.seen.Next.Object); found {
-		c.addToReadiness(fmt.Sprintf("CertificateRequest %q: %s", c.seen.Next.Object.Name, trouble))
+	next := c.seen.Next.Object
+	if trouble, found := RequestTrouble(next); found {
+		// What is applied together with its issuer has to wait for that a
+		// moment, which is nothing to tell.
+		if told := next.CreationTimestamp.Add(grace); c.now.Before(told) && c.credible(next.CreationTimestamp.Time) {
+			c.wake(told)
+		} else {
+			c.addToReadiness(fmt.Sprintf("CertificateRequest %q: %s", next.Name, trouble))
+		}
 	}
 	temporary := c.seen.Certificate.Annotations[cmv1.IssueTemporaryCertificateAnnotation] == "true"
-	unusable := c.seen.Secret == nil || dataMissing(c.seen, c.now) != nil || keyPairBroken(c.seen, c.now) != nil
-	if temporary && unusable {
+	switch {
+	case temporary && firstViolation(unreadable, c.seen, c.now) != nil:
 		c.Action = StoreTemporary{}
+	case c.fit && !SecretUpToDate(c.seen):
+		c.Action = SyncSecret{}
 	}
 }
 
 // accept checks what the issuer returned before it replaces what is there.
 func (c *certificateLadder) accept() {
-	if err := c.unusable(); err != nil {
+	if err := c.unusable(c.seen.Next); err != nil {
 		c.fail(cmv1.CertificateReasonInvalidCertificate, fmt.Sprintf("CertificateRequest %q: the issuer returned a certificate that can not be used: %v", c.seen.Next.Object.Name, err))
 		return
 	}
@@ -298,11 +348,11 @@ func (c *certificateLadder) accept() {
 }
 
 // unusable says what is wrong with the certificate that was issued.
-func (c *certificateLadder) unusable() error {
-	if c.seen.Next.ChainErr != nil {
-		return c.seen.Next.ChainErr
+func (c *certificateLadder) unusable(r *SeenRequest) error {
+	if r.ChainErr != nil {
+		return r.ChainErr
 	}
-	return pki.CheckIssued(c.seen.Next.Chain[0], c.seen.Next.CSR, c.now)
+	return pki.CheckIssued(r.Chain[0], r.CSR, c.now)
 }
 
 // fail closes the issuance without a certificate; the next attempt comes after
@@ -312,6 +362,8 @@ func (c *certificateLadder) fail(reason, message string) {
 		reason = cmv1.CertificateReasonFailed
 	}
 	attempts := c.attempts() + 1
+	next := c.now.Add(c.seen.Backoff.Delay(attempts)).Truncate(time.Second)
+	message = fmt.Sprintf("%s; next attempt at %s", message, next.UTC().Format(time.RFC3339))
 	c.Status.FailedIssuanceAttempts = &attempts
 	c.Status.LastFailureTime = stamp(c.now)
 	c.Status.NextPrivateKeySecretName = nil
@@ -320,20 +372,8 @@ func (c *certificateLadder) fail(reason, message string) {
 	if c.seen.NextKey != nil {
 		c.Action = DeleteNextKey{Name: c.seen.NextKey.Name}
 	}
-	c.Wake = c.now.Add(IssuanceBackoff.Delay(attempts))
-	c.explainFailure(c.Wake)
-}
-
-// nextAttempt is when a failed issuance may be tried again. An edit that the
-// failed request does not have is a new attempt at once.
-func (c *certificateLadder) nextAttempt() time.Time {
-	if c.Status.LastFailureTime == nil || c.attempts() == 0 {
-		return time.Time{}
-	}
-	if c.seen.Next != nil && len(differences(c.seen, c.seen.Next)) > 0 {
-		return time.Time{}
-	}
-	return c.Status.LastFailureTime.Add(IssuanceBackoff.Delay(c.attempts()))
+	c.wake(next)
+	c.explainFailure(next)
 }
 
 func (c *certificateLadder) removeLeftKey() bool {
@@ -349,64 +389,13 @@ func (c *certificateLadder) removeLeftKey() bool {
 	return true
 }
 
-// reportReadiness sets the Ready condition from what is stored.
-func (c *certificateLadder) reportReadiness() {
-	if v := firstViolation(readinessReasons, c.seen, c.now); v != nil {
-		c.unready(v.reason, v.message, true)
-		return
-	}
-	c.setCondition(cmv1.CertificateConditionReady, cmmeta.ConditionTrue, cmv1.CertificateReasonReady, "Certificate is up to date and has not expired")
-}
-
-// explainFailure says on an unready Certificate what went wrong and when it is
-// tried again.
-func (c *certificateLadder) explainFailure(next time.Time) {
-	last := FindCertificateCondition(c.Status.Conditions, cmv1.CertificateConditionIssuing)
-	if last == nil {
-		return
-	}
-	c.addToReadiness(fmt.Sprintf("%s; next attempt at %s", last.Message, next.UTC().Format(time.RFC3339)))
-}
-
-// addToReadiness appends a deeper cause to the message of an unready
-// Certificate. A Ready one keeps its message while it is renewed.
-func (c *certificateLadder) addToReadiness(cause string) {
-	ready := FindCertificateCondition(c.Status.Conditions, cmv1.CertificateConditionReady)
-	if ready != nil && ready.Status == cmmeta.ConditionFalse && !strings.HasSuffix(ready.Message, cause) {
-		ready.Message += "; " + cause
-	}
-}
-
-// unready sets Ready to False, and says whether that is news. The validity is
-// cleared with it if there is no certificate to speak of.
-func (c *certificateLadder) unready(reason, message string, clearValidity bool) (news bool) {
-	old := FindCertificateCondition(c.seen.Certificate.Status.Conditions, cmv1.CertificateConditionReady)
-	news = old == nil || old.Status != cmmeta.ConditionFalse || old.Reason != reason || old.Message != message
-	c.setCondition(cmv1.CertificateConditionReady, cmmeta.ConditionFalse, reason, message)
-	if clearValidity && c.seen.Secret.Leaf() == nil {
-		c.Status.NotBefore, c.Status.NotAfter, c.Status.RenewalTime = nil, nil, nil
-	}
-	return news
-}
-
-func (c *certificateLadder) setValidity() {
-	leaf := c.seen.Secret.Leaf()
-	c.Status.NotBefore, c.Status.NotAfter = stamp(leaf.NotBefore), stamp(leaf.NotAfter)
-	c.Status.RenewalTime = nil
-	if due := RenewalTime(&c.seen.Certificate.Spec, leaf); !due.IsZero() {
-		c.Status.RenewalTime = stamp(due)
-	}
-}
-
 func (c *certificateLadder) clearIssuing() {
 	c.Status.NextPrivateKeySecretName = nil
-	kept := c.Status.Conditions[:0]
-	for _, condition := range c.Status.Conditions {
-		if condition.Type != cmv1.CertificateConditionIssuing {
-			kept = append(kept, condition)
-		}
-	}
-	c.Status.Conditions = kept
+	c.removeCondition(cmv1.CertificateConditionIssuing)
+}
+
+func (c *certificateLadder) removeCondition(t cmv1.CertificateConditionType) {
+	c.Status.Conditions = slices.DeleteFunc(c.Status.Conditions, func(condition cmv1.CertificateCondition) bool { return condition.Type == t })
 }
 
 func (c *certificateLadder) setCondition(t cmv1.CertificateConditionType, status cmmeta.ConditionStatus, reason, message string) {
@@ -453,8 +442,11 @@ func NextRevision(crt *cmv1.Certificate) int {
 func (c *certificateLadder) nextRevision() int { return NextRevision(c.seen.Certificate) }
 
 func (c *certificateLadder) attempts() int {
-	if c.Status.FailedIssuanceAttempts == nil {
-		return 0
+	switch {
+	case c.Status.FailedIssuanceAttempts != nil:
+		return *c.Status.FailedIssuanceAttempts
+	case c.Status.LastFailureTime != nil:
+		return 1 // of a time when nobody counted
 	}
-	return *c.Status.FailedIssuanceAttempts
+	return 0
 }

@@ -178,6 +178,7 @@ func TestCertificateTranscripts(t *testing.T) {
 		"trouble-then-mended": func(s *story) {
 			s.rest()
 			s.answer(s.pending(), cmmeta.ConditionFalse, cmv1.CertificateRequestReasonPending, `Issuer "ca" is not ready: Secret "ca" does not exist`)
+			s.now = s.rest().Wake
 			s.rest()
 			s.issued(90 * day)
 		},

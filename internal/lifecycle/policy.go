@@ -1,7 +1,11 @@
 package lifecycle
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,8 +40,15 @@ var wrong = []policy{
 // issuanceReasons decide whether to issue; readinessReasons whether the
 // Certificate is Ready. A valid certificate stays Ready while it is renewed.
 var (
-	issuanceReasons  = append(append([]policy{}, wrong...), renewalDue)
+	issuanceReasons  = append(append([]policy{}, wrong...), renewalDue, caRotated)
 	readinessReasons = append(append([]policy{}, wrong...), expired)
+)
+
+// unreadable are the reasons for which there is no certificate at all, invalid
+// those for which there is none that has a validity to speak of.
+var (
+	unreadable = []policy{secretMissing, dataMissing, keyPairBroken}
+	invalid    = append(append([]policy{}, unreadable...), certificateTemporary)
 )
 
 func firstViolation(policies []policy, seen *CertificateSeen, now time.Time) *violation {
@@ -140,22 +151,12 @@ func requestDiffers(seen *CertificateSeen, _ time.Time) *violation {
 }
 
 func renewalDue(seen *CertificateSeen, now time.Time) *violation {
-	due := RenewalTime(&seen.Certificate.Spec, seen.Secret.Leaf())
-	if due.IsZero() || now.Before(earliestRenewal(seen, due)) {
+	plan := seen.renewal(now)
+	if plan.At.IsZero() || now.Before(plan.At) {
 		return nil
 	}
-	return &violation{cmv1.CertificateReasonRenewing, fmt.Sprintf("renewal was due at %s", due.UTC().Format(time.RFC3339))}
-}
-
-// earliestRenewal keeps renewals apart whatever the lifetime and the margin.
-func earliestRenewal(seen *CertificateSeen, due time.Time) time.Time {
-	if seen.Current == nil {
-		return due
-	}
-	if apart := seen.Current.Object.CreationTimestamp.Add(minSpacing); apart.After(due) {
-		return apart
-	}
-	return due
+	message := fmt.Sprintf("renewal was due at %s", plan.At.UTC().Format(time.RFC3339))
+	return &violation{cmv1.CertificateReasonRenewing, joinNotes(message, plan.Note)}
 }
 
 func expired(seen *CertificateSeen, now time.Time) *violation {
@@ -163,7 +164,11 @@ func expired(seen *CertificateSeen, now time.Time) *violation {
 	if !now.After(until) {
 		return nil
 	}
-	return &violation{cmv1.CertificateReasonExpired, fmt.Sprintf("the certificate expired at %s", until.UTC().Format(time.RFC3339))}
+	message := fmt.Sprintf("the certificate expired at %s", until.UTC().Format(time.RFC3339))
+	if renewalDisabled(&seen.Certificate.Spec) {
+		message += ", and spec.renewal.policy is Disabled; renew it by hand"
+	}
+	return &violation{cmv1.CertificateReasonExpired, message}
 }
 
 // differences lists the spec fields in which a request no longer is what the
@@ -174,6 +179,9 @@ func differences(seen *CertificateSeen, r *SeenRequest) []string {
 	}
 	spec, req := &seen.Certificate.Spec, &r.Object.Spec
 	diff := pki.RequestDiff(seen.Wanted.Request, r.CSR)
+	if seen.Wanted.Request.EncodeUsages != saysUsages(r.CSR) {
+		diff = append(diff, "spec.encodeUsagesInRequest")
+	}
 	if spec.IsCA != req.IsCA {
 		diff = append(diff, "spec.isCA")
 	}
@@ -187,6 +195,14 @@ func differences(seen *CertificateSeen, r *SeenRequest) []string {
 		diff = append(diff, "spec.issuerRef")
 	}
 	return dedupe(diff)
+}
+
+// saysUsages says whether a signing request carries usages (RFC 5280, sections
+// 4.2.1.3 and 4.2.1.12).
+func saysUsages(csr *x509.CertificateRequest) bool {
+	return slices.ContainsFunc(csr.Extensions, func(e pkix.Extension) bool {
+		return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 15}) || e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 37})
+	})
 }
 
 // SameIssuer compares two references, where an empty kind or group is the

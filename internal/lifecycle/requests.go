@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
 )
 
 // ChosenRequests are a Certificate's requests, sorted by what they are for.
@@ -16,7 +17,7 @@ type ChosenRequests struct {
 // SortRequests tells a Certificate's own requests apart by their revision
 // (contract 2.4, 2.6).
 func SortRequests(crt *cmv1.Certificate, owned []*cmv1.CertificateRequest) ChosenRequests {
-	next := NextRevision(crt)
+	next := lastRevision(crt, owned) + 1
 	var chosen ChosenRequests
 	var past []*cmv1.CertificateRequest
 	for _, req := range owned {
@@ -57,4 +58,20 @@ func SortRequests(crt *cmv1.Certificate, owned []*cmv1.CertificateRequest) Chose
 		past = past[1:]
 	}
 	return chosen
+}
+
+// lastRevision is the last revision that was issued. If the status has lost
+// it, the requests tell.
+func lastRevision(crt *cmv1.Certificate, owned []*cmv1.CertificateRequest) int {
+	last := NextRevision(crt) - 1
+	if crt.Status.Revision != nil || crt.Status.LastFailureTime != nil || IsIssuing(&crt.Status) {
+		return last
+	}
+	for _, req := range owned {
+		ready := FindRequestCondition(req.Status.Conditions, cmv1.CertificateRequestConditionReady)
+		if revision, ok := Revision(req); ok && revision > last && ready != nil && ready.Status == cmmeta.ConditionTrue {
+			last = revision
+		}
+	}
+	return last
 }

@@ -16,6 +16,11 @@ type Wanted struct {
 	Encoding pki.Encoding
 	Reuse    bool // rotationPolicy Never: keep the key that is there
 	Duration time.Duration
+
+	// Windows are those of spec.renewal. WindowsErr says why they can not be;
+	// that is no reason not to issue.
+	Windows    []RenewalWindow
+	WindowsErr error
 }
 
 // ParseSpec reads a Certificate's spec. Its error is for the user: it names
@@ -59,6 +64,9 @@ func ParseSpec(spec *cmv1.CertificateSpec) (Wanted, error) {
 	}
 	if err := readNameConstraints(spec.NameConstraints, &w.Request); err != nil {
 		return Wanted{}, err
+	}
+	if spec.Renewal != nil {
+		w.Windows, w.WindowsErr = ParseWindows(spec.Renewal.Windows)
 	}
 	if nameless(spec) {
 		return Wanted{}, fmt.Errorf("read spec: no name; set at least one of commonName, dnsNames, uris, emailAddresses, ipAddresses or otherNames")
