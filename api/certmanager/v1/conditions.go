@@ -11,6 +11,10 @@ const (
 	// Setting it is how a program asks for a new one. It is removed upon
 	// success, and False after a failure.
 	CertificateConditionIssuing CertificateConditionType = "Issuing"
+	// CertificateConditionSignedByFormerCA is True while the certificate in
+	// the Secret is not signed by the present CA of a CA issuer. It is removed
+	// when that is over. An extension of Certwright.
+	CertificateConditionSignedByFormerCA CertificateConditionType = "SignedByFormerCA"
 )
 
 // Reasons of a Certificate's conditions. Wire contract, sections 2.1, 2.2 and
@@ -46,6 +50,10 @@ const (
 	CertificateReasonWindowError = "WindowError"
 	// CertificateReasonExpired: the certificate has expired.
 	CertificateReasonExpired = "Expired"
+
+	// CertificateReasonCARotated: the CA of the issuer is another one than that
+	// which signed the certificate. An extension of Certwright.
+	CertificateReasonCARotated = "CARotated"
 
 	// CertificateReasonManuallyTriggered: somebody asked for a new certificate.
 	CertificateReasonManuallyTriggered = "ManuallyTriggered"
@@ -91,8 +99,17 @@ const CertificateRequestReasonApproved = "cert-manager.io"
 // IssuerConditionType is a type of condition of an Issuer or ClusterIssuer.
 type IssuerConditionType string
 
-// IssuerConditionReady is True if the issuer can issue.
-const IssuerConditionReady IssuerConditionType = "Ready"
+const (
+	// IssuerConditionReady is True if the issuer can issue.
+	IssuerConditionReady IssuerConditionType = "Ready"
+	// IssuerConditionSigningCA is True on a CA issuer that has been able to
+	// issue. Its message says which CA signs, or signed last. An extension of
+	// Certwright.
+	IssuerConditionSigningCA IssuerConditionType = "SigningCA"
+)
+
+// IssuerReasonCAInUse is the reason of the condition SigningCA.
+const IssuerReasonCAInUse = "InUse"
 
 // Reasons of the condition Ready of an Issuer or ClusterIssuer. Wire contract,
 // section 2.7.

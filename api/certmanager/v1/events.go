@@ -90,6 +90,10 @@ const (
 // its condition. Wire contract, section 2.7.
 const IssuerEventErrInitIssuer = "ErrInitIssuer"
 
+// IssuerEventCARotated is the reason of the event of a CA issuer whose CA has
+// become another one. An extension of Certwright.
+const IssuerEventCARotated = "CARotated"
+
 // Reasons of the events of an Ingress or Gateway for which Certificates are
 // made. Wire contract, section 4.
 const (
