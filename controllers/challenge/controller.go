@@ -45,6 +45,9 @@ type Config struct {
 	// Shared makes the operator answer challenges itself; nil for a pod of its
 	// own for each.
 	Shared *SharedConfig
+	// Namespaces are those that the manager's cache is restricted to; all if
+	// there are none.
+	Namespaces []string
 	// MaxConcurrent bounds the Challenges that are under way at the same
 	// time; 60 if zero (contract 2.8).
 	MaxConcurrent int
@@ -118,28 +121,31 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		Watches(&cmv1.ClusterIssuer{}, r.challengesOfIssuer(), builder.WithPredicates(issuerChanged)).
 		WatchesRawSource(source.Channel(wake, enqueueWoken)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: orDefault(config.Workers, defaultWorkers)})
-	if config.Shared != nil {
-		if err := r.setupShared(mgr, b, config.Shared); err != nil {
-			return err
-		}
+	if err := r.setupShared(mgr, b, config.Shared); err != nil {
+		return err
 	}
 	built, err := b.Build(r)
 	if err != nil {
 		return fmt.Errorf("set up challenge controller: %w", err)
 	}
-	r.routes = &routes{mgr: mgr, watch: built.Watch}
+	r.routes = &routes{mgr: mgr, watch: built.Watch, namespaces: config.Namespaces}
 	return nil
 }
 
-// setupShared adds the responder, and who looks after the way to it.
+// setupShared adds who looks after the way to the responder and, if the operator
+// is to answer itself, the responder.
 func (r *Reconciler) setupShared(mgr ctrl.Manager, b *builder.Builder, config *SharedConfig) error {
-	r.shared = newShared(mgr.GetClient(), config)
+	shared, err := setupKeeper(mgr, config, r.clock)
+	if err != nil || config == nil {
+		return err
+	}
+	r.shared = shared
 	if err := mgr.Add(&answers{client: mgr.GetClient(), listener: config.Listener}); err != nil {
 		return fmt.Errorf("add responder: %w", err)
 	}
 	b.Watches(&corev1.Service{}, r.challengesOfWay()).
 		Watches(&discoveryv1.EndpointSlice{}, r.challengesOfWay())
-	return setupKeeper(mgr, r.shared, r.clock)
+	return nil
 }
 
 func orDefault(n, otherwise int) int {

@@ -30,30 +30,40 @@ const linger = 2 * time.Minute
 
 // keeper looks after the ways to the responder that there are: when replicas of
 // the operator come or go, it turns them; when no Challenge needs one any more,
-// it removes it.
+// it removes it. It does the latter also after the operator was told to leave
+// the answers to pods.
 type keeper struct {
-	client client.Client
-	shared *shared
-	clock  func() time.Time
+	client    client.Client
+	shared    *shared
+	clock     func() time.Time
+	leftovers bool // there are only ways of before
 
 	mu   sync.Mutex
 	idle map[types.NamespacedName]time.Time // since when a Service is not needed
 }
 
-func setupKeeper(mgr ctrl.Manager, s *shared, clock func() time.Time) error {
-	k := &keeper{client: mgr.GetClient(), shared: s, clock: clock, idle: map[types.NamespacedName]time.Time{}}
-	isShared := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetName() == http01.SharedName })
-	err := ctrl.NewControllerManagedBy(mgr).
-		Named("challenge-responders").
-		For(&corev1.Service{}, builder.WithPredicates(isShared)).
-		Owns(&discoveryv1.EndpointSlice{}).
-		Watches(&discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(k.allWays)).
-		Watches(&acmev1.Challenge{}, handler.EnqueueRequestsFromMapFunc(wayOf), builder.WithPredicates(letGo)).
-		Complete(k)
-	if err != nil {
-		return fmt.Errorf("set up controller of shared responders: %w", err)
+func setupKeeper(mgr ctrl.Manager, config *SharedConfig, clock func() time.Time) (*shared, error) {
+	leftovers := config == nil
+	if leftovers {
+		config = &SharedConfig{}
 	}
-	return nil
+	k := &keeper{
+		client: mgr.GetClient(), shared: newShared(mgr.GetClient(), config), clock: clock, leftovers: leftovers,
+		idle: map[types.NamespacedName]time.Time{},
+	}
+	isShared := predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetName() == http01.SharedName })
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("challenge-responders").
+		For(&corev1.Service{}, builder.WithPredicates(isShared))
+	if !leftovers {
+		b.Owns(&discoveryv1.EndpointSlice{}).
+			Watches(&discoveryv1.EndpointSlice{}, handler.EnqueueRequestsFromMapFunc(k.allWays)).
+			Watches(&acmev1.Challenge{}, handler.EnqueueRequestsFromMapFunc(wayOf), builder.WithPredicates(letGo))
+	}
+	if err := b.Complete(k); err != nil {
+		return nil, fmt.Errorf("set up controller of shared responders: %w", err)
+	}
+	return k.shared, nil
 }
 
 // letGo lets through Challenges that may have been the last of a namespace.
@@ -125,6 +135,9 @@ func (k *keeper) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 }
 
 func (k *keeper) isNeeded(ctx context.Context, namespace string) (bool, error) {
+	if k.leftovers {
+		return false, nil
+	}
 	var list acmev1.ChallengeList
 	err := k.client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{presenting: "true"},
 		client.Limit(1), client.UnsafeDisableDeepCopy)

@@ -35,8 +35,9 @@ const firstRead = 5 * time.Second
 // API when the operator starts, many never: so nothing is watched before the
 // first Challenge needs it. What is watched carries the solver's label.
 type routes struct {
-	mgr   ctrl.Manager
-	watch func(source.Source) error
+	mgr        ctrl.Manager
+	watch      func(source.Source) error
+	namespaces []string // all if there are none
 
 	mu    sync.Mutex
 	ready bool
@@ -77,6 +78,12 @@ func (r *routes) start() error {
 		o.HTTPClient = r.mgr.GetHTTPClient()
 		o.MapperProvider = func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return r.mgr.GetRESTMapper(), nil }
 		o.Client = kube.ClientOptions()
+		for _, namespace := range r.namespaces {
+			if o.Cache.DefaultNamespaces == nil {
+				o.Cache.DefaultNamespaces = map[string]cache.Config{}
+			}
+			o.Cache.DefaultNamespaces[namespace] = cache.Config{}
+		}
 		o.Cache.DefaultTransform = cache.TransformStripManagedFields()
 		o.Cache.ByObject = map[client.Object]cache.ByObject{
 			&gwapi.HTTPRoute{}: {Label: labels.SelectorFromSet(labels.Set{acmev1.SolverIdentificationLabelKey: "true"})},

@@ -195,7 +195,6 @@ func TestWayToTheResponderFollowsItsReplicasAndGoesWhenNobodyNeedsIt(t *testing.
 	w.shared = true
 	w.setOpen(false)
 	w.operator()
-	key := client.ObjectKey{Namespace: w.namespace, Name: http01.SharedName}
 	w.replicasAre() // the operator has just been started, and none is ready
 	w.order("shop", "shop.example.com")
 	w.eventuallyOrder("shop", "waiting for a replica", func(s acmev1.OrderStatus) bool {
@@ -214,7 +213,7 @@ func TestWayToTheResponderFollowsItsReplicasAndGoesWhenNobodyNeedsIt(t *testing.
 	addresses("10.99.0.1", "10.99.0.7")
 
 	// Somebody deletes it.
-	if err := w.api.Delete(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}); err != nil {
+	if err := w.api.Delete(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: http01.SharedName}}); err != nil {
 		t.Fatal(err)
 	}
 	addresses("10.99.0.1", "10.99.0.7")
@@ -222,22 +221,47 @@ func TestWayToTheResponderFollowsItsReplicasAndGoesWhenNobodyNeedsIt(t *testing.
 	w.eventuallyOrder("shop", "valid", isValid)
 	w.eventuallyOnlyWay()
 
-	w.mu.Lock()
-	w.ahead = 10 * time.Minute
-	w.mu.Unlock()
-	service := &corev1.Service{}
-	if err := w.api.Get(t.Context(), key, service); err != nil {
-		t.Fatal(err)
-	}
-	service.Annotations["look"] = "again" // as a restart would
-	if err := w.api.Update(t.Context(), service); err != nil {
-		t.Fatal(err)
-	}
+	w.laterOn()
 	w.eventuallyClean()
 	w.eventually("the slices are gone, too", func() (bool, any) {
 		got := w.addressesOf(http01.SharedName)
 		return len(got) == 0, got
 	})
+}
+
+// laterOn lets ten minutes pass for the operator, and has it look at the way to
+// the responder, as it does by itself when the time has come.
+func (w *world) laterOn() {
+	w.t.Helper()
+	w.mu.Lock()
+	w.ahead += 10 * time.Minute
+	w.mu.Unlock()
+	service := &corev1.Service{}
+	if err := w.api.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: http01.SharedName}, service); err != nil {
+		w.t.Fatal(err)
+	}
+	service.Annotations["later"] = "on"
+	if err := w.api.Update(w.t.Context(), service); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestWayToTheResponderGoesWhenPodsAnswerAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.shared = true
+	stop := w.operator()
+	w.order("shop", "shop.example.com")
+	w.eventuallyOrder("shop", "valid", isValid)
+	w.eventuallyOnlyWay()
+	stop()
+	w.shared = false
+	w.operator()
+	w.order("other", "other.example.com")
+	w.eventuallyOrder("other", "valid", isValid) // the operator has looked at the way by now
+	w.eventuallyOnlyWay()
+	w.laterOn()
+	w.eventuallyClean()
 }
 
 func TestServiceOfSomebodyElseIsNotTakenForTheWayToTheResponder(t *testing.T) {

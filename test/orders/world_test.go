@@ -170,7 +170,7 @@ func (w *world) operator() (stop func()) {
 	for _, err := range []error{
 		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
 		order.Setup(mgr, order.Config{Clients: w}),
-		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), Clock: w.clock}),
+		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), Clock: w.clock, Namespaces: []string{w.namespace}}),
 	} {
 		if err != nil {
 			cancel()

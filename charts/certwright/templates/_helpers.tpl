@@ -13,6 +13,11 @@
 {{- end }}
 {{- end }}
 
+{{/* The Service of the replicas that answer HTTP-01 challenges. */}}
+{{- define "certwright.responder" -}}
+{{- printf "%s-responder" (include "certwright.fullname" . | trunc 53 | trimSuffix "-") }}
+{{- end }}
+
 {{- define "certwright.namespace" -}}
 {{- .Values.namespace | default .Release.Namespace }}
 {{- end }}
