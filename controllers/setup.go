@@ -72,7 +72,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		{"certificate", func() error {
 			return certificate.Setup(mgr, certificate.Config{
 				Clock: time.Now, Random: rand.Reader, Secrets: secrets, Workers: cfg.Workers,
-				CopiedAnnotations: cfg.CopiedAnnotations, OwnSecrets: cfg.OwnSecrets, Backoff: cfg.Backoff,
+				ClusterResourceNamespace: cfg.ClusterResourceNamespace,
+				CopiedAnnotations:        cfg.CopiedAnnotations, OwnSecrets: cfg.OwnSecrets, Backoff: cfg.Backoff,
 			})
 		}},
 		{"request", func() error {

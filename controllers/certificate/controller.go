@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -28,6 +29,8 @@ type Config struct {
 	Random  io.Reader
 	Secrets *kube.Secrets
 	Workers int
+	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
+	ClusterResourceNamespace string
 
 	// CopiedAnnotations says which annotations of a Certificate its requests
 	// get, see lifecycle.CopiedAnnotations.
@@ -44,11 +47,18 @@ type reconciler struct {
 
 	client   client.Client
 	recorder events.EventRecorder
+
+	rotations *rotations
+	turns     chan<- turn
 }
 
 // Setup adds the controller to the manager.
 func Setup(mgr ctrl.Manager, cfg Config) error {
-	r := &reconciler{Config: cfg, client: mgr.GetClient(), recorder: mgr.GetEventRecorder("cert-manager-certificates")}
+	turns := make(chan turn, lifecycle.MaxReissues)
+	r := &reconciler{
+		Config: cfg, client: mgr.GetClient(), recorder: mgr.GetEventRecorder("cert-manager-certificates"),
+		rotations: newRotations(), turns: turns,
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("certificate").
 		For(&cmv1.Certificate{}).
@@ -59,14 +69,21 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 			handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, s *metav1.PartialObjectMetadata) []reconcile.Request {
 				return r.certificatesOf(ctx, s.Namespace, s.Name)
 			}))).
+		Watches(&cmv1.Issuer{}, r.followCAs()).
+		Watches(&cmv1.ClusterIssuer{}, r.followCAs()).
+		WatchesRawSource(source.Channel(turns, enqueueTurn)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: cfg.Workers}).
 		Complete(r)
 }
 
 // Reconcile takes one Certificate one step further.
 func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	defer r.giveTurns(ctx, req.NamespacedName)
 	crt := &cmv1.Certificate{}
 	if err := r.client.Get(ctx, req.NamespacedName, crt); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.rotations.forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	seen, err := r.observe(ctx, crt)
@@ -75,7 +92,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	now := r.Clock()
 	next := lifecycle.NextCertificate(seen, now)
-	if err := r.act(ctx, &seen, next.Action, now); err != nil {
+	if err := r.act(ctx, seen.WithPresentChain(), next.Action, now); err != nil {
 		return kube.Retry(err)
 	}
 	if !equality.Semantic.DeepEqual(crt.Status, next.Status) {
@@ -84,6 +101,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return kube.Retry(err)
 		}
 	}
+	r.reportRotation(&seen, &next)
 	kube.Record(r.recorder, crt, next.Events)
 	return kube.WakeAt(next.Wake, now), nil
 }

@@ -32,6 +32,9 @@ func (r *reconciler) observe(ctx context.Context, crt *cmv1.Certificate) (lifecy
 	if err := r.requests(ctx, &seen); err != nil {
 		return seen, err
 	}
+	if err := r.seeCA(ctx, &seen); err != nil {
+		return seen, err
+	}
 	return seen, nil
 }
 

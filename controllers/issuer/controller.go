@@ -117,6 +117,9 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			seen.Trouble = remember.trouble.Again(&verdict, now)
 		}
 		r.memory.keep(req.NamespacedName, remember, seen.Trouble)
+		if seen.CA, err = r.signingCA(ctx, issuer); err != nil {
+			return kube.Retry(err)
+		}
 		d = lifecycle.NextIssuer(seen, now)
 	}
 	return r.finish(ctx, issuer, d, now)

@@ -16,6 +16,8 @@ import (
 type kind struct {
 	name  string // of the controller (contract 2.0)
 	blank func() cmv1.GenericIssuer
+	// secretNamespace is where an issuer's Secrets are.
+	secretNamespace func(cmv1.GenericIssuer) string
 	// namedBy lists the issuers that name a Secret.
 	namedBy func(ctx context.Context, c client.Client, secret types.NamespacedName) ([]types.NamespacedName, error)
 }
@@ -24,6 +26,8 @@ func issuerKind() kind {
 	return kind{
 		name:  "issuers",
 		blank: func() cmv1.GenericIssuer { return &cmv1.Issuer{} },
+
+		secretNamespace: func(i cmv1.GenericIssuer) string { return i.GetNamespace() },
 		namedBy: func(ctx context.Context, c client.Client, secret types.NamespacedName) ([]types.NamespacedName, error) {
 			var list cmv1.IssuerList
 			err := c.List(ctx, &list, append(bySecret(secret.Name), client.InNamespace(secret.Namespace))...)
@@ -36,6 +40,8 @@ func clusterIssuerKind(resourceNamespace string) kind {
 	return kind{
 		name:  "clusterissuers",
 		blank: func() cmv1.GenericIssuer { return &cmv1.ClusterIssuer{} },
+
+		secretNamespace: func(cmv1.GenericIssuer) string { return resourceNamespace },
 		namedBy: func(ctx context.Context, c client.Client, secret types.NamespacedName) ([]types.NamespacedName, error) {
 			if secret.Namespace != resourceNamespace {
 				return nil, nil

@@ -24,12 +24,15 @@ const (
 	// Certificates their secretName, on Issuers and ClusterIssuers every
 	// Secret their spec refers to.
 	BySecret = "secret"
+	// ByIssuer finds Certificates by their issuer, with the value of IssuerKey.
+	// Those of an Issuer are in its namespace besides.
+	ByIssuer = "issuer"
 	// ByProcessing finds Challenges that occupy a slot, with the value "true".
 	ByProcessing = "processing"
 )
 
-// IssuerKey is a reference as the value of an index. An empty kind or group means the default
-// (contract 1.1).
+// IssuerKey is a reference as the value of an index. An empty kind or group
+// means the default (contract 1.1).
 func IssuerKey(ref cmmeta.IssuerReference) string {
 	kind, group := ref.Kind, ref.Group
 	if kind == "" {
@@ -51,6 +54,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&cmv1.Certificate{}, ByController, controllerUID},
 		{&corev1.Secret{}, ByController, controllerUID},
 		{&cmv1.Certificate{}, BySecret, func(o client.Object) []string { return []string{o.(*cmv1.Certificate).Spec.SecretName} }},
+		{&cmv1.Certificate{}, ByIssuer, func(o client.Object) []string { return []string{IssuerKey(o.(*cmv1.Certificate).Spec.IssuerRef)} }},
 		{&cmv1.CertificateRequest{}, ByController, controllerUID},
 		{&acmev1.Order{}, ByController, controllerUID},
 		{&acmev1.Challenge{}, ByController, controllerUID},

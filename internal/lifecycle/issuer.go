@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
@@ -26,6 +28,9 @@ type IssuerSeen struct {
 	Unserved string
 	// Verdict is what the signer answered in this pass; nil if it was not asked.
 	Verdict *IssuerVerdict
+	// CA is what a CA issuer signs with, once its signer has answered; nil if
+	// it can not be told.
+	CA *CA
 	// Trouble is what went wrong at the CA last, if it is not yet overcome and
 	// nothing has changed since.
 	Trouble *IssuerTrouble
@@ -99,18 +104,31 @@ func NextIssuer(seen IssuerSeen, now time.Time) IssuerDecision {
 	default:
 		p.setReady(seen.Verdict.Ready, seen.Verdict.Reason, seen.Verdict.Message)
 		p.d.Wake = seen.Verdict.Wake
+		p.announceCA()
 	}
 	return p.d
 }
 
-// IssuerReady returns the condition Ready of an issuer; nil if it has none.
-func IssuerReady(issuer cmv1.GenericIssuer) *cmv1.IssuerCondition {
-	return findIssuerReady(issuer.GetStatus().Conditions)
+// AnnouncedCA is what an issuer says of the CA that it signs with; empty if it
+// says nothing.
+func AnnouncedCA(issuer cmv1.GenericIssuer) string {
+	if c := findIssuerCondition(issuer.GetStatus().Conditions, cmv1.IssuerConditionSigningCA); c != nil {
+		return c.Message
+	}
+	return ""
 }
 
-func findIssuerReady(list []cmv1.IssuerCondition) *cmv1.IssuerCondition {
+// Announcement is what an issuer says of the CA, see AnnouncedCA.
+func (ca *CA) Announcement() string { return "Certificates are signed by " + ca.Identity() }
+
+// IssuerReady returns the condition Ready of an issuer; nil if it has none.
+func IssuerReady(issuer cmv1.GenericIssuer) *cmv1.IssuerCondition {
+	return findIssuerCondition(issuer.GetStatus().Conditions, cmv1.IssuerConditionReady)
+}
+
+func findIssuerCondition(list []cmv1.IssuerCondition, t cmv1.IssuerConditionType) *cmv1.IssuerCondition {
 	for i := range list {
-		if list[i].Type == cmv1.IssuerConditionReady {
+		if list[i].Type == t {
 			return &list[i]
 		}
 	}
@@ -158,9 +176,40 @@ func (p *issuerPass) setReady(ready bool, reason, message string) {
 		c.Status = cmmeta.ConditionTrue
 		event = Event{Type: Normal, Reason: reason, Message: message}
 	}
-	old := findIssuerReady(p.d.Status.Conditions)
+	old := findIssuerCondition(p.d.Status.Conditions, cmv1.IssuerConditionReady)
 	if old == nil || old.Status != c.Status || old.Reason != c.Reason || old.Message != c.Message {
 		p.d.Events = append(p.d.Events, event)
+	}
+	p.d.Status.Conditions = SetIssuerCondition(p.d.Status.Conditions, c, p.now)
+}
+
+// announceCA says which CA a CA issuer signs with, and tells people when that
+// is another one. While there is none that can be used, the last one stands:
+// if it comes back, nothing has changed. See rotation.go.
+func (p *issuerPass) announceCA() {
+	spec := p.Issuer.GetSpec().CA
+	if spec == nil {
+		p.d.Status.Conditions = slices.DeleteFunc(p.d.Status.Conditions, func(c cmv1.IssuerCondition) bool { return c.Type == cmv1.IssuerConditionSigningCA })
+		return
+	}
+	if p.CA == nil || !p.Verdict.Ready {
+		return
+	}
+	c := cmv1.IssuerCondition{
+		Type:               cmv1.IssuerConditionSigningCA,
+		Status:             cmmeta.ConditionTrue,
+		Reason:             cmv1.IssuerReasonCAInUse,
+		Message:            p.CA.Announcement(),
+		ObservedGeneration: p.Issuer.GetGeneration(),
+	}
+	if old := findIssuerCondition(p.d.Status.Conditions, c.Type); old != nil && old.Message != c.Message {
+		message := fmt.Sprintf("The CA has changed. %s. What an earlier CA signed is marked %s and kept until it is renewed; set spec.ca.reissueOnRotation to have it issued anew",
+			c.Message, cmv1.CertificateConditionSignedByFormerCA)
+		if spec.ReissueOnRotation {
+			message = fmt.Sprintf("The CA has changed. %s. What an earlier CA signed is marked %s and issued anew, %d certificates at a time",
+				c.Message, cmv1.CertificateConditionSignedByFormerCA, MaxReissues)
+		}
+		p.d.Events = append(p.d.Events, Event{Type: Normal, Reason: cmv1.IssuerEventCARotated, Message: message})
 	}
 	p.d.Status.Conditions = SetIssuerCondition(p.d.Status.Conditions, c, p.now)
 }
