@@ -110,10 +110,10 @@ func NextRotation(seen RotationSeen) []types.NamespacedName {
 		if c.State != RotatingWaiting {
 			continue
 		}
-		at, _ := slices.BinarySearchFunc(first, c, compareRotating)
-		if at == room {
+		if len(first) == room && compareRotating(c, first[room-1]) > 0 {
 			continue
 		}
+		at, _ := slices.BinarySearchFunc(first, c, compareRotating)
 		first = slices.Insert(first, at, c)
 		first = first[:min(len(first), room)]
 	}

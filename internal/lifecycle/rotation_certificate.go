@@ -115,7 +115,7 @@ func (c *certificateLadder) markFormerCA() {
 		})
 		return
 	}
-	message := fmt.Sprintf("signed by an earlier CA of %s; kept until it is renewed, or issued anew at once if spec.ca.reissueOnRotation of the issuer is set", ca.Issuer)
+	message := fmt.Sprintf("signed by an earlier CA of %s; kept until it is renewed; set spec.ca.reissueOnRotation of the issuer to have it issued anew before", ca.Issuer)
 	if ca.Reissue {
 		message = fmt.Sprintf("signed by an earlier CA of %s; issued anew together with the others of the issuer, at most %d at a time, those that expire first before the others", ca.Issuer, MaxReissues)
 		if at := reissueAt(c.seen, c.now); c.now.Before(at) && !IsIssuing(&c.Status) {
