@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -59,24 +60,57 @@ func (c *Client) RenewalInfo(ctx context.Context, certificateID string) (*Renewa
 	if err != nil {
 		return nil, err
 	}
-	var document struct {
+	var document json.RawMessage
+	if err := a.decode(&document); err != nil {
+		return nil, err
+	}
+	info, err := ParseRenewalInfo(document)
+	if err != nil {
+		return nil, a.unusable(err.Error(), nil)
+	}
+	info.RetryAfter = a.retryAfter
+	return info, nil
+}
+
+// ParseRenewalInfo reads the document of RenewalInfo (RFC 9773 4.2). It errs if the window is missing or does not end after it
+// starts, or if one of its ends is a time that can not be stored again.
+func ParseRenewalInfo(document []byte) (*RenewalInfo, error) {
+	var read struct {
 		SuggestedWindow struct {
 			Start time.Time `json:"start"`
 			End   time.Time `json:"end"`
 		} `json:"suggestedWindow"`
-		ExplanationURL string `json:"explanationURL"`
+		ExplanationURL json.RawMessage `json:"explanationURL"`
 	}
-	if err := a.decode(&document); err != nil {
-		return nil, err
+	if err := json.Unmarshal(document, &read); err != nil {
+		// The error of encoding/json would quote the answer.
+		return nil, errors.New("suggestedWindow is not a start and an end in the form of RFC 3339")
 	}
-	window := document.SuggestedWindow
-	if window.Start.IsZero() || !window.End.After(window.Start) {
-		return nil, a.unusable("renewal window without an end after its start", nil)
+	window := read.SuggestedWindow
+	switch {
+	case window.Start.IsZero() || window.End.IsZero():
+		return nil, errors.New("suggestedWindow lacks its start or its end")
+	case !window.End.After(window.Start):
+		return nil, errors.New("suggestedWindow does not end after it starts")
+	case !storable(window.Start) || !storable(window.End):
+		return nil, errors.New("suggestedWindow is in a year that no certificate is valid in")
 	}
-	return &RenewalInfo{
-		Start:          window.Start,
-		End:            window.End,
-		ExplanationURL: optionalURL(document.ExplanationURL),
-		RetryAfter:     a.retryAfter,
-	}, nil
+	info := &RenewalInfo{Start: window.Start.UTC(), End: window.End.UTC()}
+	// A page that can not be read is no reason not to renew.
+	var page string
+	if len(read.ExplanationURL) <= maxExplanationURL && json.Unmarshal(read.ExplanationURL, &page) == nil {
+		info.ExplanationURL = optionalURL(page)
+	}
+	return info, nil
+}
+
+// maxExplanationURL bounds the URL of a page, in bytes of JSON: it is stored with each certificate, and shown in events, which
+// have room for a kilobyte.
+const maxExplanationURL = 512
+
+// storable tells whether a time can be written in RFC 3339, in UTC, and be the time of a certificate: these have existed since
+// 1988, and end before the year 10000 (RFC 5280 4.1.2.5).
+func storable(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 1988 && year <= 9999
 }

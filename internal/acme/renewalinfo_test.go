@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,7 +51,11 @@ func TestRenewalInfoWithoutAWindowIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{}`, `{"suggestedWindow":{"start":"2026-11-01T00:00:00Z","end":"2026-11-01T00:00:00Z"}}`, `{"suggestedWindow":{"start":"soon","end":"later"}}`,
-		`{"suggestedWindow":{"end":"2026-11-01T00:00:00Z"}}`,
+		`{"suggestedWindow":{"end":"2026-11-01T00:00:00Z"}}`, `{"suggestedWindow":{"start":"2026-11-01T00:00:00Z"}}`,
+		`{"suggestedWindow":{"start":"2026-11-01T00:00:00Z","end":"2026-10-01T00:00:00Z"}}`,
+		`{"suggestedWindow":{"start":"0001-11-01T00:00:00Z","end":"2026-10-01T00:00:00Z"}}`,
+		`{"suggestedWindow":{"start":"2026-11-01T00:00:00Z","end":"9999-12-31T23:59:59-23:00"}}`, // the year 10000 in UTC
+		`{"suggestedWindow":[]}`, `null`, `"soon"`, `[]`, ``,
 	} {
 		c, s := newTestClient(t)
 		s.on("/renewal/a.b", reply{body: body})
@@ -67,4 +72,81 @@ func TestServerWithoutRenewalInfoSaysSo(t *testing.T) {
 	if _, err := c.RenewalInfo(t.Context(), "a.b"); !errors.Is(err, ErrNoRenewalInfo) {
 		t.Errorf("error %v, want ErrNoRenewalInfo", err)
 	}
+}
+
+func TestWindowThatEndsAfterItStartsIsEnough(t *testing.T) {
+	t.Parallel()
+	at := func(text string) time.Time {
+		parsed, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed.UTC()
+	}
+	for name, c := range map[string]struct {
+		document string
+		want     RenewalInfo
+	}{
+		"of one nanosecond": {
+			`{"suggestedWindow":{"start":"2026-11-01T00:00:00Z","end":"2026-11-01T00:00:00.000000001Z"}}`,
+			RenewalInfo{Start: at("2026-11-01T00:00:00Z"), End: at("2026-11-01T00:00:00.000000001Z")},
+		},
+		"in another zone": {
+			`{"suggestedWindow":{"start":"2026-11-01T01:00:00+02:00","end":"2026-11-01T00:00:00Z"}}`,
+			RenewalInfo{Start: at("2026-10-31T23:00:00Z"), End: at("2026-11-01T00:00:00Z")},
+		},
+		"of a millennium": {
+			`{"suggestedWindow":{"start":"1999-11-01T00:00:00Z","end":"9999-11-01T00:00:00Z"}}`,
+			RenewalInfo{Start: at("1999-11-01T00:00:00Z"), End: at("9999-11-01T00:00:00Z")},
+		},
+		"with a page": {
+			`{"suggestedWindow":{"start":"2026-11-01T00:00:00Z","end":"2026-11-02T00:00:00Z"},"explanationURL":"https://ca.example/incident"}`,
+			RenewalInfo{Start: at("2026-11-01T00:00:00Z"), End: at("2026-11-02T00:00:00Z"), ExplanationURL: "https://ca.example/incident"},
+		},
+		"with a page that is none": {
+			`{"suggestedWindow":{"start":"2026-11-01T00:00:00Z","end":"2026-11-02T00:00:00Z"},"explanationURL":{"see":"there"}}`,
+			RenewalInfo{Start: at("2026-11-01T00:00:00Z"), End: at("2026-11-02T00:00:00Z")},
+		},
+		"with a page of more than fits": {
+			`{"suggestedWindow":{"start":"2026-11-01T00:00:00Z","end":"2026-11-02T00:00:00Z"},"explanationURL":"https://ca.example/` + strings.Repeat("a", 600) + `"}`,
+			RenewalInfo{Start: at("2026-11-01T00:00:00Z"), End: at("2026-11-02T00:00:00Z")},
+		},
+	} {
+		got, err := ParseRenewalInfo([]byte(c.document))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(&c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// What is read can be stored, read again, and is a window.
+func FuzzParseRenewalInfo(f *testing.F) {
+	f.Add([]byte(`{"suggestedWindow":{"start":"2026-11-01T00:00:00Z","end":"2026-11-02T00:00:00Z"},"explanationURL":"https://ca.example/incident"}`))
+	f.Add([]byte(`{"suggestedWindow":{"start":"9999-12-31T00:00:00-12:00","end":"9999-12-31T23:59:59-23:59"}}`))
+	f.Add([]byte(`{"suggestedWindow":null,"explanationURL":1}`))
+	f.Fuzz(func(t *testing.T, document []byte) {
+		info, err := ParseRenewalInfo(document)
+		if err != nil {
+			if len(err.Error()) > 200 {
+				t.Errorf("an error of %d bytes", len(err.Error()))
+			}
+			return
+		}
+		if !info.End.After(info.Start) {
+			t.Errorf("window from %s to %s", info.Start, info.End)
+		}
+		for _, at := range []time.Time{info.Start, info.End} {
+			again, err := time.Parse(time.RFC3339Nano, at.Format(time.RFC3339Nano))
+			if err != nil || !again.Equal(at) {
+				t.Errorf("%s is read again as %s, %v", at, again, err)
+			}
+		}
+		if len(info.ExplanationURL) > maxExplanationURL {
+			t.Errorf("a URL of %d bytes", len(info.ExplanationURL))
+		}
+	})
 }
