@@ -31,13 +31,13 @@ func (r *reconciler) act(ctx context.Context, seen *lifecycle.CertificateSeen, a
 		return r.createNextKey(ctx, seen, a)
 	case lifecycle.DeleteNextKey:
 		log.V(1).Info("delete next private key", "secret", a.Name)
-		return r.delete(ctx, &corev1.Secret{}, seen.Certificate.Namespace, a.Name)
+		return r.delete(ctx, &corev1.Secret{}, seen.Certificate.Namespace, a.Name, a.UID)
 	case lifecycle.CreateRequest:
 		log.Info("create request", "request", a.Name)
 		return r.createRequest(ctx, seen, a)
 	case lifecycle.DeleteRequest:
 		log.Info("delete request", "request", a.Name)
-		return r.delete(ctx, &cmv1.CertificateRequest{}, seen.Certificate.Namespace, a.Name)
+		return r.delete(ctx, &cmv1.CertificateRequest{}, seen.Certificate.Namespace, a.Name, a.UID)
 	case lifecycle.StoreCertificate:
 		log.Info("store certificate", "secret", seen.Certificate.Spec.SecretName, "request", seen.Next.Object.Name)
 		return r.storeCertificate(ctx, seen)
@@ -176,10 +176,16 @@ func (r *reconciler) create(ctx context.Context, child client.Object) error {
 	return nil
 }
 
-func (r *reconciler) delete(ctx context.Context, child client.Object, namespace, name string) error {
+// delete removes a child; with a uid only the very one. That another has taken
+// its place by now is a conflict, and the next pass sees it.
+func (r *reconciler) delete(ctx context.Context, child client.Object, namespace, name string, uid types.UID) error {
 	child.SetNamespace(namespace)
 	child.SetName(name)
-	if err := r.client.Delete(ctx, child); err != nil && !apierrors.IsNotFound(err) {
+	var options []client.DeleteOption
+	if uid != "" {
+		options = append(options, client.Preconditions{UID: &uid})
+	}
+	if err := r.client.Delete(ctx, child, options...); err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete %s: %w", name, err)
 	}
 	return nil

@@ -98,7 +98,7 @@ func (r *reconciler) nextKeys(ctx context.Context, seen *lifecycle.CertificateSe
 	case err != nil:
 		return fmt.Errorf("get next private key: %w", err)
 	case metav1.IsControlledBy(secret, crt):
-		seen.NextKey = lifecycle.ReadNextKey(name, secret.Data)
+		seen.NextKey = lifecycle.ReadNextKey(name, secret.UID, secret.Data)
 	}
 	list := &corev1.SecretList{}
 	if err := r.client.List(ctx, list, client.InNamespace(crt.Namespace), client.MatchingFields{kube.ByController: string(crt.UID)},

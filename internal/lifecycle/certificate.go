@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/internal/pki"
@@ -64,15 +66,23 @@ type (
 		Reuse bool
 	}
 	// DeleteNextKey removes a key that is stored in the Secret by now, or
-	// is not needed any more.
-	DeleteNextKey struct{ Name string }
+	// is not needed any more. With a UID it removes no other of that name:
+	// who decides on an old view must not remove what took its place.
+	DeleteNextKey struct {
+		Name string
+		UID  types.UID
+	}
 	// CreateRequest asks for a certificate for the next key.
 	CreateRequest struct {
 		Name     string
 		Revision int
 	}
 	// DeleteRequest removes a request that is not what is asked for, or old.
-	DeleteRequest struct{ Name string }
+	// The UID is as in DeleteNextKey.
+	DeleteRequest struct {
+		Name string
+		UID  types.UID
+	}
 	// StoreCertificate puts the next key and the issued chain into the Secret.
 	StoreCertificate struct{}
 	// StoreTemporary puts the next key and a self-made certificate into the
@@ -209,6 +219,8 @@ func (c *certificateLadder) issue() {
 	}
 	c.reportReadiness()
 	switch {
+	case c.failed():
+		c.giveUp()
 	case c.seen.NextKey == nil:
 		c.makeKey()
 	case c.seen.NextKey.Err != nil:
@@ -216,17 +228,18 @@ func (c *certificateLadder) issue() {
 		c.discardKey()
 	case pki.KeyFits(c.seen.NextKey.PublicKey, c.seen.Wanted.Key) != nil:
 		c.discardKey()
+	case c.seen.Next == nil && len(c.seen.Superfluous) > 0:
+		// Of a life that the status knows nothing of, they may be under way:
+		// there must not be two.
+		c.Action = DeleteRequest{Name: c.seen.Superfluous[0]}
 	case c.seen.Next == nil:
 		c.Action = CreateRequest{Name: RequestName(c.seen.Certificate.Name, c.nextRevision()), Revision: c.nextRevision()}
 	case c.requestUnfit():
 		c.renewRequest()
-	case c.seen.Next.refused() != nil:
-		refused := c.seen.Next.refused()
-		c.fail(refused.Reason, fmt.Sprintf("CertificateRequest %q: %s", c.seen.Next.Object.Name, refused.Message))
 	case !c.seen.Next.issued():
 		c.await()
 	default:
-		c.accept()
+		c.Action = StoreCertificate{}
 	}
 }
 
@@ -247,7 +260,7 @@ func (c *certificateLadder) succeed() {
 	c.Status.LastFailureTime = nil
 	c.clearIssuing()
 	if c.seen.NextKey != nil {
-		c.Action = DeleteNextKey{Name: c.seen.NextKey.Name}
+		c.Action = c.seen.NextKey.delete()
 	}
 	c.seen.Current, c.seen.Next = c.seen.Next, nil
 	c.reportReadiness()
@@ -274,23 +287,41 @@ func (c *certificateLadder) makeKey() {
 }
 
 func (c *certificateLadder) discardKey() {
-	c.Action = DeleteNextKey{Name: c.seen.NextKey.Name}
+	c.Action = c.seen.NextKey.delete()
+}
+
+// failed says whether the request of this attempt has come to an end without a
+// certificate. Every attempt has a Secret of its own for its key, also if the
+// key is kept, so that its name tells which attempt a request is of. Clocks
+// tell less, and the key itself may be gone: then too the attempt has failed,
+// and the next one has to wait for the back-off.
+func (c *certificateLadder) failed() bool {
+	next := c.seen.Next
+	if next == nil || c.editedSince(next) || !c.over(next) {
+		return false
+	}
+	of, named := next.Object.Annotations[cmv1.CertificateRequestPrivateKeyAnnotationKey]
+	if !named {
+		return c.seen.NextKey != nil && c.seen.NextKey.Err == nil && c.ofNextKey(next)
+	}
+	return of == c.nextKeyName()
+}
+
+// giveUp closes the issuance because of what became of the request.
+func (c *certificateLadder) giveUp() {
+	next := c.seen.Next
+	if refused := next.refused(); refused != nil {
+		c.fail(refused.Reason, fmt.Sprintf("CertificateRequest %q: %s", next.Object.Name, refused.Message))
+		return
+	}
+	c.fail(cmv1.CertificateReasonInvalidCertificate, fmt.Sprintf("CertificateRequest %q: the issuer returned a certificate that can not be used: %v", next.Object.Name, c.unusable(next)))
 }
 
 // requestUnfit says whether the request has to be made anew: it asks for
 // something else, it is for another key, or it failed before this attempt.
 func (c *certificateLadder) requestUnfit() bool {
 	next := c.seen.Next
-	if len(differences(c.seen, next)) > 0 || !c.ofNextKey(next) {
-		return true
-	}
-	if !c.over(next) {
-		return false
-	}
-	// Every attempt has a Secret of its own for its key, also if the key is
-	// kept. Clocks tell less: the one of the failure may have been wrong.
-	of := next.Object.Annotations[cmv1.CertificateRequestPrivateKeyAnnotationKey]
-	return of != "" && of != c.seen.NextKey.Name
+	return len(differences(c.seen, next)) > 0 || !c.ofNextKey(next) || c.over(next)
 }
 
 func (c *certificateLadder) ofNextKey(r *SeenRequest) bool {
@@ -307,14 +338,13 @@ func (c *certificateLadder) over(r *SeenRequest) bool {
 // keys away may do so again, and each request is an order at the CA.
 func (c *certificateLadder) renewRequest() {
 	next := c.seen.Next
-	lost := next.CSR != nil && len(differences(c.seen, next)) == 0 && pki.KeyFits(next.CSR.PublicKey, c.seen.Wanted.Key) == nil &&
-		!c.ofNextKey(next) && !c.over(next)
+	lost := !c.editedSince(next) && !c.ofNextKey(next) && !c.over(next)
 	if again := next.Object.CreationTimestamp.Add(minSpacing); lost && c.now.Before(again) && c.credible(next.Object.CreationTimestamp.Time) {
 		c.wake(again)
 		c.addToReadiness(fmt.Sprintf("the private key of CertificateRequest %q was deleted while it was under way; next attempt at %s", next.Object.Name, again.UTC().Format(time.RFC3339)))
 		return
 	}
-	c.Action = DeleteRequest{Name: next.Object.Name}
+	c.Action = DeleteRequest{Name: next.Object.Name, UID: next.Object.UID}
 }
 
 // await waits for the request, and passes on what holds it up.
@@ -336,15 +366,6 @@ func (c *certificateLadder) await() {
 	case c.fit && !SecretUpToDate(c.seen):
 		c.Action = SyncSecret{}
 	}
-}
-
-// accept checks what the issuer returned before it replaces what is there.
-func (c *certificateLadder) accept() {
-	if err := c.unusable(c.seen.Next); err != nil {
-		c.fail(cmv1.CertificateReasonInvalidCertificate, fmt.Sprintf("CertificateRequest %q: the issuer returned a certificate that can not be used: %v", c.seen.Next.Object.Name, err))
-		return
-	}
-	c.Action = StoreCertificate{}
 }
 
 // unusable says what is wrong with the certificate that was issued.
@@ -370,7 +391,7 @@ func (c *certificateLadder) fail(reason, message string) {
 	c.setCondition(cmv1.CertificateConditionIssuing, cmmeta.ConditionFalse, reason, message)
 	c.event(Warning, reason, message)
 	if c.seen.NextKey != nil {
-		c.Action = DeleteNextKey{Name: c.seen.NextKey.Name}
+		c.Action = c.seen.NextKey.delete()
 	}
 	c.wake(next)
 	c.explainFailure(next)
@@ -379,7 +400,7 @@ func (c *certificateLadder) fail(reason, message string) {
 func (c *certificateLadder) removeLeftKey() bool {
 	switch {
 	case c.seen.NextKey != nil:
-		c.Action = DeleteNextKey{Name: c.seen.NextKey.Name}
+		c.Action = c.seen.NextKey.delete()
 	case len(c.seen.LeftKeys) > 0:
 		c.Action = DeleteNextKey{Name: c.seen.LeftKeys[0]}
 	default:

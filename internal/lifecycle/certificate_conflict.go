@@ -54,7 +54,7 @@ func (c *certificateLadder) yieldSecret() {
 	c.setValidity(true)
 	c.clearIssuing()
 	if !c.removeLeftKey() && c.seen.Next != nil && !RequestOver(c.seen.Next.Object) {
-		c.Action = DeleteRequest{Name: c.seen.Next.Object.Name} // nothing would become of it
+		c.Action = DeleteRequest{Name: c.seen.Next.Object.Name, UID: c.seen.Next.Object.UID} // nothing would become of it
 	}
 }
 

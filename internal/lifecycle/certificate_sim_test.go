@@ -1,7 +1,7 @@
 package lifecycle
 
 import (
-	"crypto/ed25519"
+	"flag"
 	"fmt"
 	"math/rand"
 	"testing"
@@ -11,54 +11,97 @@ import (
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/internal/pki"
 )
 
-// Whatever happens to a Certificate over a year, it is never ordered twice
-// at a time or without a reason, it never waits for nothing, its back-off
-// never shrinks, and once it is left alone it comes to rest with a valid
-// certificate.
+// simSeeds is how many histories are simulated: some hundred at every run of
+// the tests, thousands before a release (go test -run Disturbances -seeds 3000).
+var simSeeds = flag.Int("seeds", 300, "histories of a Certificate to simulate")
+
+const tenYears = 3652 * day
+
+// Whatever happens to a Certificate in ten years, it is never ordered twice at
+// a time, without a reason or too often, it never waits for nothing, its
+// back-off never shrinks, it does not expire while all is well, and once it is
+// left alone it comes to rest with a valid certificate.
 func TestCertificateSurvivesDisturbances(t *testing.T) {
 	t.Parallel()
-	seeds := 200
-	if testing.Short() {
-		seeds = 30
-	}
-	for seed := range seeds {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+	const groups = 8 // one subtest per seed would be most of the work
+	for group := range groups {
+		t.Run(fmt.Sprint(group), func(t *testing.T) {
 			t.Parallel()
-			simulateCertificate(t, int64(seed), 365*24*time.Hour)
+			for seed := group; seed < *simSeeds; seed += groups {
+				s := newCertificateSimulation(t, &dice{chance: rand.New(rand.NewSource(int64(seed)))})
+				s.name = fmt.Sprintf("seed %d", seed)
+				s.simulate(tenYears)
+			}
 		})
 	}
 }
 
+// The bytes are the schedule: each one decides about one thing that may
+// happen. When they are used up nothing more does.
 func FuzzCertificateSurvivesDisturbances(f *testing.F) {
-	f.Add(int64(1))
-	f.Fuzz(func(t *testing.T, seed int64) {
-		simulateCertificate(t, seed, 365*24*time.Hour)
+	f.Add([]byte{1, 7, 0, 3, 0, 0, 5, 1})
+	f.Add([]byte("a Secret is deleted, a request refused, and a clock jumps"))
+	f.Fuzz(func(t *testing.T, schedule []byte) {
+		s := newCertificateSimulation(t, &dice{schedule: schedule})
+		s.name = "schedule"
+		s.simulate(tenYears)
 	})
+}
+
+// dice decide what happens: by chance, or by a schedule.
+type dice struct {
+	chance   *rand.Rand
+	schedule []byte
+}
+
+// throw returns a number below n. The schedule's end is the highest for ever:
+// what disturbs has to be among the low ones.
+func (d *dice) throw(n int) int {
+	if d.chance != nil {
+		return d.chance.Intn(n)
+	}
+	if len(d.schedule) == 0 {
+		return n - 1
+	}
+	b := d.schedule[0]
+	d.schedule = d.schedule[1:]
+	return int(b) % n
 }
 
 // certificateSimulation is one history of one Certificate.
 type certificateSimulation struct {
 	*certificateWorld
+	*dice
 
-	t      testing.TB
-	chance *rand.Rand
-	past   *certificateWorld // what a stale cache shows
+	t    testing.TB
+	name string
+	past *certificateWorld // what a stale cache shows
 
-	lifetime    time.Duration
-	lastAttempt time.Time // when the issuance before this one began
-	excused     bool      // an edit, a renewal by hand: attempts may come sooner
+	lifetime time.Duration
+	rival    *certificateWorld // another Certificate that names the Secret; nil if there is none
+	vandal   int               // so many times the Secret is destroyed as soon as it is there
+	thief    int               // so many times the next key is deleted as soon as it is there
+
+	simRecord
 }
 
-func simulateCertificate(t testing.TB, seed int64, span time.Duration) {
-	t.Helper()
-	s := &certificateSimulation{certificateWorld: newCertificateWorld(), t: t, chance: rand.New(rand.NewSource(seed))}
-	s.past = s.snapshot()
-	s.lifetime = []time.Duration{time.Hour, 6 * 24 * time.Hour, 90 * 24 * time.Hour}[s.chance.Intn(3)]
-	if s.lifetime == time.Hour {
-		span = 30 * 24 * time.Hour // as many renewals, less work
-	}
+func newCertificateSimulation(t testing.TB, d *dice) *certificateSimulation {
+	s := &certificateSimulation{certificateWorld: newCertificateWorld(), dice: d, t: t}
+	s.cheap = true
+	s.lifetime = []time.Duration{398 * day, 200 * day, 47 * day, 90 * day}[s.throw(4)]
+	return s
+}
+
+func (s *certificateSimulation) fatalf(format string, args ...any) {
+	s.t.Helper()
+	s.t.Fatalf("%s, %s after the beginning: %s\nspec %+v\nstatus %+v", s.name, s.now.Sub(simStart), fmt.Sprintf(format, args...), s.crt.Spec, s.crt.Status)
+}
+
+func (s *certificateSimulation) simulate(span time.Duration) {
+	s.t.Helper()
 	end := s.now.Add(span)
 	for s.now.Before(end) {
 		s.run()
@@ -70,194 +113,257 @@ func simulateCertificate(t testing.TB, seed int64, span time.Duration) {
 // run passes until nothing changes, on stale views and through crashes, then
 // lets time pass until something is due.
 func (s *certificateSimulation) run() {
+	s.forget()
+	s.past = nil
 	for pass := 0; ; pass++ {
-		if pass > 60 {
-			s.t.Fatalf("hot loop: 60 passes at one instant; status %+v", s.crt.Status)
+		if pass > 80 {
+			s.fatalf("hot loop: 80 passes at one instant")
 		}
 		seen := s.see()
-		if s.chance.Intn(8) == 0 {
+		if s.past != nil && s.throw(8) == 0 {
 			seen = s.past.see()
 		}
-		s.past = s.snapshot()
-		crash := noCrash
-		if s.chance.Intn(8) == 0 {
-			crash = crashPoint(1 + s.chance.Intn(3))
+		if s.throw(16) == 0 {
+			s.past = s.snapshot()
 		}
-		ordered := s.orders
-		was := IsIssuing(&s.crt.Status)
+		crash := noCrash
+		if n := s.throw(24); n < 3 {
+			crash = crashPoint(1 + n)
+		}
+		before := s.before()
 		d, changed := s.stepOn(s.t, seen, crash)
-		s.checkBegin(was)
-		s.checkOrders(ordered)
+		s.check(before)
+		if s.thief > 0 && len(s.keys) > 0 && s.pending() != nil {
+			s.thief--
+			clear(s.keys)
+			continue
+		}
 		if !changed && crash == noCrash && seen.Certificate == s.crt {
 			s.checkRest(d)
-			s.pass(d)
+			s.pass(s.runRival(d))
 			return
 		}
 	}
 }
 
-// checkBegin watches the distance between attempts.
-func (s *certificateSimulation) checkBegin(was bool) {
-	if was || !IsIssuing(&s.crt.Status) {
-		return
+// runRival lets the other Certificate do what it wants to. It returns the
+// decision with what is sooner to wake.
+func (s *certificateSimulation) runRival(d CertificateDecision) CertificateDecision {
+	if s.rival == nil {
+		return d
 	}
-	gap := s.now.Sub(s.lastAttempt)
-	failed := s.crt.Status.FailedIssuanceAttempts != nil && *s.crt.Status.FailedIssuanceAttempts > 0
-	if failed && !s.excused {
-		// 1 h, 2 h, 4 h ..., 32 h: it never shrinks.
-		least := min(time.Hour<<min(*s.crt.Status.FailedIssuanceAttempts-1, 5), 32*time.Hour)
-		if gap < least {
-			s.t.Fatalf("attempt %v after the one before, failure number %d", gap, *s.crt.Status.FailedIssuanceAttempts)
-		}
+	s.rival.now = s.now
+	before := s.secret
+	rested := s.rival.settle(s.t)
+	if req := s.rival.pending(); req != nil {
+		s.rival.sign(s.t, req, 90*day)
+		rested = s.rival.settle(s.t)
 	}
-	s.lastAttempt, s.excused = s.now, false
-}
-
-func (s *certificateSimulation) checkOrders(before int) {
-	if s.orders > before && !IsIssuing(&s.crt.Status) {
-		s.t.Fatal("a certificate was requested although none is being issued")
+	d.Wake = Sooner(d.Wake, rested.Wake)
+	if s.secret != before {
+		d.Wake = s.now.Add(time.Second) // the change is watched
 	}
-	live := 0
-	for _, req := range s.requests {
-		if r := s.read(req); !r.issued() && r.refused() == nil {
-			live++
-		}
-	}
-	if live > 1 {
-		s.t.Fatalf("%d requests wait for an answer at once", live)
-	}
-}
-
-// checkRest: who does nothing must have a reason to be woken, or be done.
-func (s *certificateSimulation) checkRest(d CertificateDecision) {
-	switch {
-	case s.ready() && !IsIssuing(&s.crt.Status):
-		if d.Wake.IsZero() {
-			s.t.Fatal("a certificate without a wake-up for its renewal")
-		}
-		if len(s.keys) > 0 {
-			s.t.Fatalf("private keys left behind: %d", len(s.keys))
-		}
-		if len(s.requests) > 2 {
-			s.t.Fatalf("%d requests kept", len(s.requests))
-		}
-	case s.pending() != nil: // its answer is watched
-	case !d.Wake.IsZero():
-	default:
-		s.t.Fatalf("waits for nothing; status %+v", s.crt.Status)
-	}
+	return d
 }
 
 // pass lets the issuer answer, or time go by until something is due.
 func (s *certificateSimulation) pass(d CertificateDecision) {
-	if req := s.pending(); req != nil {
-		s.now = s.now.Add(time.Duration(1+s.chance.Intn(120)) * time.Second)
-		if s.chance.Intn(5) == 0 {
+	switch req := s.pending(); {
+	case req != nil && s.ofIssuance(req):
+		s.now = s.now.Add(time.Duration(1+s.throw(120)) * time.Second)
+		if s.throw(6) == 0 {
 			s.refuse(req, "the issuer refused it")
+			s.disturbed()
 		} else {
 			s.sign(s.t, req, s.lifetime)
 		}
-		return
+	case s.vandal > 0 && s.secret != nil:
+		s.vandal--
+		s.destroy()
+	case d.Wake.IsZero():
+		s.now = s.now.Add(30 * day) // for a person to do something
+	case !d.Wake.After(s.now):
+		s.fatalf("woken for %v, and nothing to do", d.Wake)
+	default:
+		s.now = d.Wake
 	}
-	if !d.Wake.After(s.now) {
-		s.t.Fatalf("woken at %v for %v, and nothing to do", s.now, d.Wake)
-	}
-	s.now = d.Wake
+}
+
+// ofIssuance says whether a request can be answered: one whose key was taken
+// away waits for the next.
+func (s *certificateSimulation) ofIssuance(req *cmv1.CertificateRequest) bool {
+	key := simPublicKeys[string(s.keys[NextKeyNameOf(s.crt)])]
+	return key != nil && pki.SameKey(key, s.read(req).CSR.PublicKey)
 }
 
 // disturb does one of the things that happen in clusters, sometimes.
 func (s *certificateSimulation) disturb() {
-	switch s.chance.Intn(24) {
-	case 0:
-		s.secret = nil
-	case 1:
-		s.crt.Generation++
-		s.crt.Spec.DNSNames = []string{fmt.Sprintf("shop%d.example.com", s.chance.Intn(5))}
-		s.excused = true
-	case 2:
-		for name := range s.requests {
+	n := s.throw(40)
+	if n >= len(disturbances) {
+		return
+	}
+	s.disturbed()
+	disturbances[n](s)
+}
+
+var disturbances = []func(s *certificateSimulation){
+	(*certificateSimulation).destroy,
+	func(s *certificateSimulation) {
+		s.edit()
+		s.crt.Spec.DNSNames = []string{fmt.Sprintf("shop%d.example.com", s.throw(5))}
+	},
+	func(s *certificateSimulation) { // a request is deleted, and with it what it tells
+		for _, name := range sortedKeys(s.requests) {
 			delete(s.requests, name)
 			break
 		}
-		s.excused = true // the evidence of the last failure may be gone with it
-	case 3:
-		for name := range s.keys {
-			delete(s.keys, name)
-		}
-	case 4:
+		s.excuse()
+	},
+	func(s *certificateSimulation) { clear(s.keys); s.damaged = true },
+	func(s *certificateSimulation) {
 		for name := range s.keys {
 			s.keys[name] = []byte("garbage")
 		}
-	case 5:
-		if s.secret != nil {
-			s.secret.data = map[string][]byte{TLSKey: []byte("garbage"), TLSCert: s.secret.data[TLSCert]}
+		s.damaged = true
+	},
+	func(s *certificateSimulation) {
+		if o := s.secret; o != nil {
+			s.secret = &storedObject{o.labels, o.annotations, map[string][]byte{TLSKey: []byte("garbage"), TLSCert: o.data[TLSCert]}}
+			s.damaged = true
 		}
-	case 6:
-		if s.secret != nil {
-			s.secret.labels, s.secret.annotations = nil, nil
+	},
+	func(s *certificateSimulation) {
+		if o := s.secret; o != nil {
+			s.secret = &storedObject{data: o.data}
+			s.damaged = true
 		}
-	case 7:
+	},
+	func(s *certificateSimulation) { // cmctl renew
 		if !IsIssuing(&s.crt.Status) {
 			s.crt.Status.Conditions = SetCertificateCondition(s.crt.Status.Conditions, cmv1.CertificateCondition{
 				Type: cmv1.CertificateConditionIssuing, Status: cmmeta.ConditionTrue, Reason: cmv1.CertificateReasonManuallyTriggered,
 			}, s.now)
 			s.lastAttempt = s.now
-			s.excused = true
+			s.excuse()
 		}
-	case 8:
-		s.now = s.now.Add(time.Duration(s.chance.Intn(48)) * time.Hour)
-	case 9:
-		s.crt.Generation++
-		s.crt.Spec.IssuerRef.Name = []string{"ca", "other-ca"}[s.chance.Intn(2)]
-		s.excused = true
-	case 10:
-		s.crt.Generation++
-		s.crt.Spec.SecretTemplate = &cmv1.CertificateSecretTemplate{Labels: map[string]string{"team": fmt.Sprint(s.chance.Intn(3))}}
-	case 11:
-		s.crt.Generation++
-		policy := []cmv1.PrivateKeyRotationPolicy{cmv1.RotationPolicyAlways, cmv1.RotationPolicyNever}[s.chance.Intn(2)]
-		s.crt.Spec.PrivateKey.RotationPolicy = policy
+	},
+	func(s *certificateSimulation) { s.now = s.now.Add(time.Duration(s.throw(48)) * time.Hour) }, // the operator was down
+	func(s *certificateSimulation) { // the clock was ahead, and is set right
+		s.now = s.now.Add(-time.Duration(1+s.throw(100)) * time.Hour)
+		s.excuse()
+		s.clockSet = true
+	},
+	func(s *certificateSimulation) {
+		s.edit()
+		s.crt.Spec.IssuerRef.Name = []string{"ca", "other-ca"}[s.throw(2)]
+	},
+	func(s *certificateSimulation) {
+		s.edit()
+		s.crt.Spec.SecretTemplate = &cmv1.CertificateSecretTemplate{Labels: map[string]string{"team": fmt.Sprint(s.throw(3))}}
+	},
+	func(s *certificateSimulation) {
+		s.edit()
+		s.crt.Spec.PrivateKey.RotationPolicy = []cmv1.PrivateKeyRotationPolicy{cmv1.RotationPolicyAlways, cmv1.RotationPolicyNever}[s.throw(2)]
+	},
+	func(s *certificateSimulation) {
+		s.edit()
+		s.crt.Spec.PrivateKey.Algorithm = []cmv1.PrivateKeyAlgorithm{cmv1.Ed25519KeyAlgorithm, cmv1.ECDSAKeyAlgorithm}[s.throw(2)]
+		s.crt.Spec.PrivateKey.RotationPolicy = cmv1.RotationPolicyAlways
+	},
+	func(s *certificateSimulation) {
+		s.edit()
+		s.crt.Spec.RenewBefore = []*metav1.Duration{nil, {Duration: 20 * day}, {Duration: s.lifetime - time.Minute}, {Duration: 2 * s.lifetime}}[s.throw(4)]
+	},
+	func(s *certificateSimulation) {
+		s.edit()
+		s.crt.Spec.Renewal = simRenewals[s.throw(len(simRenewals))]
+	},
+	func(s *certificateSimulation) { s.vandal = 1 + s.throw(4) },
+	func(s *certificateSimulation) { s.thief = 1 + s.throw(4) },
+	func(s *certificateSimulation) { // another Certificate for the same Secret comes, or goes
+		if s.rival != nil {
+			s.removeRival()
+			return
+		}
+		s.rival = newCertificateWorld()
+		s.rival.crt.Name, s.rival.crt.UID = "rival", "uid-rival"
+		s.rival.crt.CreationTimestamp = metav1.NewTime(simStart.Add(time.Duration(s.throw(2)) * time.Hour))
+		s.rival.simVault, s.rival.parsed, s.rival.cheap = s.simVault, s.parsed, true
+		s.rival.others, s.others = []*certificateWorld{s.certificateWorld}, []*certificateWorld{s.rival}
+	},
+	func(s *certificateSimulation) { // the status is lost, as by a restore
+		s.crt.Status = cmv1.CertificateStatus{}
+		s.excuse()
+	},
+}
+
+// destroy removes the Secret, or puts something else in its place.
+func (s *certificateSimulation) destroy() {
+	s.damaged = true
+	if s.secret == nil || s.throw(2) == 0 {
+		s.secret = nil
+		return
 	}
+	foreign := simKeyPool[s.see().Wanted.Key][0]
+	o := *s.secret
+	s.secret = &storedObject{o.labels, o.annotations, map[string][]byte{TLSKey: foreign, TLSCert: o.data[TLSCert]}}
+}
+
+func (s *certificateSimulation) removeRival() {
+	s.rival, s.others = nil, nil
+	s.excuse() // whose Secret it is has changed
+}
+
+var simRenewals = []*cmv1.CertificateRenewal{
+	nil,
+	simNightly,
+	{Policy: cmv1.CertificateRenewalPolicyRenewBefore, Windows: []cmv1.CertificateRenewalWindows{
+		{Cron: "CRON_TZ=Europe/Vienna 30 2 * * 0", WindowDuration: &metav1.Duration{Duration: 90 * time.Minute}},
+		{Cron: "0 12 1 * *", Timezone: "America/Sao_Paulo", WindowDuration: &metav1.Duration{Duration: time.Hour}},
+	}},
+	{Policy: cmv1.CertificateRenewalPolicyRenewBefore, Windows: []cmv1.CertificateRenewalWindows{
+		{Cron: "0 0 29 2 *", WindowDuration: &metav1.Duration{Duration: day}}, // mostly too late
+	}},
+	{Policy: cmv1.CertificateRenewalPolicyRenewBefore, Windows: []cmv1.CertificateRenewalWindows{
+		{Cron: "0 0 30 2 *", WindowDuration: &metav1.Duration{Duration: day}}, // never
+	}},
+	{Policy: cmv1.CertificateRenewalPolicyDisabled},
+}
+
+// simNightly is from two to four in the morning.
+var simNightly = &cmv1.CertificateRenewal{Policy: cmv1.CertificateRenewalPolicyRenewBefore, Windows: []cmv1.CertificateRenewalWindows{
+	{Cron: "0 2 * * *", WindowDuration: &metav1.Duration{Duration: 2 * time.Hour}},
+}}
+
+// edit begins a change of the spec.
+func (s *certificateSimulation) edit() {
+	s.crt.Generation++
+	s.excuse()
 }
 
 // finish leaves the Certificate alone, with an issuer that works: within the
 // longest back-off it must be at rest.
 func (s *certificateSimulation) finish() {
+	s.removeRival()
+	s.edit()
+	s.crt.Spec.Renewal, s.crt.Spec.RenewBefore = nil, nil
+	s.crt.Spec.PrivateKey.RotationPolicy = cmv1.RotationPolicyAlways
 	end := s.now.Add(IssuanceBackoff.Most + time.Hour)
 	for {
 		d := s.settle(s.t)
-		if req := s.pending(); req != nil {
-			s.sign(s.t, req, 365*24*time.Hour)
-			continue
-		}
 		if s.ready() && !IsIssuing(&s.crt.Status) {
 			break
 		}
-		if d.Wake.IsZero() || d.Wake.After(end) {
-			s.t.Fatalf("did not come to rest; status %+v", s.crt.Status)
+		switch req := s.pending(); {
+		case req != nil && s.ofIssuance(req):
+			s.sign(s.t, req, 365*day)
+		case d.Wake.IsZero() || d.Wake.After(end):
+			s.fatalf("did not come to rest")
+		default:
+			s.now = d.Wake
 		}
-		s.now = d.Wake
 	}
 	if err := certificateFits(s.certificateWorld); err != nil {
-		s.t.Fatal(err)
+		s.fatalf("%v", err)
 	}
-}
-
-// certificateFits checks the outcome against the spec, without the policies.
-func certificateFits(w *certificateWorld) error {
-	secret := ReadSecret(w.secret.labels, w.secret.annotations, w.secret.data)
-	leaf := secret.Leaf()
-	if leaf == nil {
-		return fmt.Errorf("no certificate in the Secret: %w", secret.ChainErr)
-	}
-	if got, want := leaf.DNSNames, w.crt.Spec.DNSNames; len(got) != 1 || got[0] != want[0] {
-		return fmt.Errorf("certificate is for %v, want %v", got, want)
-	}
-	if !secret.PublicKey.(ed25519.PublicKey).Equal(leaf.PublicKey) {
-		return fmt.Errorf("the Secret's key is not the certificate's")
-	}
-	if got := w.crt.Status.NotAfter; got == nil || !got.Equal(&metav1.Time{Time: leaf.NotAfter}) {
-		return fmt.Errorf("status.notAfter is %v, want %v", got, leaf.NotAfter)
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"maps"
 	"math/big"
 	"math/rand"
 	"sort"
@@ -25,17 +26,35 @@ import (
 // in memory: what the API server and the controllers around the decision are
 // in life.
 type certificateWorld struct {
-	now      time.Time
-	crt      *cmv1.Certificate
-	secret   *storedObject
+	now time.Time
+	crt *cmv1.Certificate
+	*simVault
+
 	keys     map[string][]byte // next keys by Secret name
 	requests map[string]*cmv1.CertificateRequest
 	serial   int64
-	parsed   map[string]*SeenRequest // by what is parsed: it dominates the cost of a simulation
+	keyUIDs  map[string]types.UID
+	keySeed  int                 // which of the keys at hand is the next
+	others   []*certificateWorld // that may name the same Secret
+
+	// cheap makes certificates that are not signed nor encoded: that, and to
+	// read them, is most of the cost of a simulation.
+	cheap  bool
+	parsed *simParsed
 
 	events []Event
 	writes int // child writes and status writes
 	orders int // requests that were created
+	uids   int
+}
+
+// simVault is the place of the Secret, which Certificates may share.
+type simVault struct{ secret *storedObject }
+
+// simParsed is what bytes are when read, kept as they are read at every pass.
+type simParsed struct {
+	requests map[string]*SeenRequest
+	chains   map[string][]*x509.Certificate
 }
 
 type storedObject struct {
@@ -78,35 +97,69 @@ func newCertificateWorld() *certificateWorld {
 				PrivateKey: &cmv1.CertificatePrivateKey{Algorithm: cmv1.Ed25519KeyAlgorithm},
 			},
 		},
+		simVault: &simVault{},
 		keys:     map[string][]byte{},
+		keyUIDs:  map[string]types.UID{},
 		requests: map[string]*cmv1.CertificateRequest{},
-		parsed:   map[string]*SeenRequest{},
+		parsed:   &simParsed{requests: map[string]*SeenRequest{}, chains: map[string][]*x509.Certificate{}},
 	}
 }
 
 // read is ReadRequest, once for the same bytes.
 func (w *certificateWorld) read(req *cmv1.CertificateRequest) *SeenRequest {
-	key := string(req.Spec.Request) + string(req.Status.Certificate)
-	if w.parsed[key] == nil {
-		if len(w.parsed) > 8 {
-			clear(w.parsed)
-		}
-		w.parsed[key] = ReadRequest(req)
+	csr := w.parsed.requests[string(req.Spec.Request)]
+	if csr == nil {
+		bare := *req
+		bare.Status = cmv1.CertificateRequestStatus{}
+		csr = ReadRequest(&bare)
+		w.parsed.requests[string(req.Spec.Request)] = csr
 	}
-	seen := *w.parsed[key]
+	seen := *csr
 	seen.Object = req
+	if len(req.Status.Certificate) > 0 {
+		seen.Chain, seen.ChainErr = w.readChain(req.Status.Certificate)
+	}
 	return &seen
+}
+
+func (w *certificateWorld) readChain(text []byte) ([]*x509.Certificate, error) {
+	if chain := w.parsed.chains[string(text)]; chain != nil {
+		return chain, nil
+	}
+	chain, err := pki.DecodeCertificates(text)
+	if err == nil {
+		w.parsed.chains[string(text)] = chain
+	}
+	return chain, err
+}
+
+// readSecret is ReadSecret, once for the same bytes.
+func (w *certificateWorld) readSecret() *StoredSecret {
+	o := w.secret
+	if o == nil {
+		return nil
+	}
+	key, chain := o.data[TLSKey], o.data[TLSCert]
+	public, known := simPublicKeys[string(key)]
+	if !known || len(chain) == 0 {
+		return ReadSecret(o.labels, o.annotations, o.data)
+	}
+	s := &StoredSecret{Labels: o.labels, Annotations: o.annotations, Data: o.data, PublicKey: public}
+	s.Chain, s.ChainErr = w.readChain(chain)
+	return s
 }
 
 // snapshot copies the world, for reads that are behind.
 func (w *certificateWorld) snapshot() *certificateWorld {
 	c := *w
 	c.crt = w.crt.DeepCopy()
+	c.simVault = &simVault{}
 	if w.secret != nil {
 		s := *w.secret
 		c.secret = &s
 	}
 	c.keys, c.requests = map[string][]byte{}, map[string]*cmv1.CertificateRequest{}
+	c.keyUIDs = maps.Clone(w.keyUIDs)
 	for name, key := range w.keys {
 		c.keys[name] = key
 	}
@@ -120,12 +173,17 @@ func (w *certificateWorld) snapshot() *certificateWorld {
 func (w *certificateWorld) see() CertificateSeen {
 	seen := CertificateSeen{Certificate: w.crt}
 	seen.Wanted, seen.WantedErr = ParseSpec(&w.crt.Spec)
-	if w.secret != nil {
-		seen.Secret = ReadSecret(w.secret.labels, w.secret.annotations, w.secret.data)
+	seen.Secret = w.readSecret()
+	if len(w.others) > 0 {
+		w.shareSecret(&seen)
 	}
 	name := NextKeyNameOf(w.crt)
 	if key, found := w.keys[name]; found {
-		seen.NextKey = ReadNextKey(name, map[string][]byte{TLSKey: key})
+		if public, known := simPublicKeys[string(key)]; known {
+			seen.NextKey = &NextKey{Name: name, UID: w.keyUIDs[name], PublicKey: public}
+		} else {
+			seen.NextKey = ReadNextKey(name, w.keyUIDs[name], map[string][]byte{TLSKey: key})
+		}
 	}
 	for other := range w.keys {
 		if other != name {
@@ -149,6 +207,18 @@ func (w *certificateWorld) see() CertificateSeen {
 	return seen
 }
 
+func (w *certificateWorld) shareSecret(seen *CertificateSeen) {
+	var sharing []*cmv1.Certificate
+	for _, other := range w.others {
+		sharing = append(sharing, other.crt)
+	}
+	issuedFor := ""
+	if seen.Secret != nil {
+		issuedFor = seen.Secret.Annotations[cmv1.CertificateNameKey]
+	}
+	seen.SecretOwner, seen.Rivals = ShareSecret(w.crt, sharing, issuedFor)
+}
+
 // act carries out an action on the real world, whatever was seen. It says
 // whether that went well: if not, the pass ends there, as in the controller.
 func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action CertificateAction) bool {
@@ -163,9 +233,14 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 		if a.Reuse {
 			w.keys[a.Name] = seen.Secret.Data[TLSKey]
 		} else {
-			w.keys[a.Name] = newKeyPEM(t, a.Key)
+			w.keys[a.Name] = w.newKey(t, a.Key)
 		}
+		w.uids++
+		w.keyUIDs[a.Name] = types.UID(fmt.Sprintf("uid-key-%d", w.uids))
 	case DeleteNextKey:
+		if a.UID != "" && w.keys[a.Name] != nil && a.UID != w.keyUIDs[a.Name] {
+			return false // Conflict
+		}
 		delete(w.keys, a.Name)
 	case CreateRequest:
 		if _, exists := w.requests[a.Name]; exists {
@@ -175,20 +250,19 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 		if !found {
 			return false
 		}
-		key, err := pki.DecodeKey(keyPEM)
-		if err != nil {
-			t.Fatal(err)
+		if seen.SecretOwner != "" {
+			t.Fatalf("a certificate was requested for a Secret that belongs to %s", seen.SecretOwner)
 		}
-		csr, err := pki.CreateRequest(rand.New(rand.NewSource(1)), seen.Wanted.Request, key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req := BuildRequest(seen.Certificate, a, seen.NextKey.Name, csr, DefaultCopiedAnnotations)
-		req.CreationTimestamp = metav1.NewTime(w.now)
+		req := BuildRequest(seen.Certificate, a, seen.NextKey.Name, simRequest(t, keyPEM, &seen.Wanted.Request), DefaultCopiedAnnotations)
+		req.CreationTimestamp = *stamp(w.now)
 		w.orders++
-		req.UID = types.UID(fmt.Sprintf("uid-request-%d", w.orders))
+		w.uids++
+		req.UID = types.UID(fmt.Sprintf("uid-request-%d", w.uids))
 		w.requests[a.Name] = req
 	case DeleteRequest:
+		if req := w.requests[a.Name]; req != nil && a.UID != "" && a.UID != req.UID {
+			return false // Conflict
+		}
 		delete(w.requests, a.Name)
 	case StoreCertificate:
 		keyPEM, found := w.keys[seen.NextKey.Name]
@@ -284,11 +358,15 @@ func (w *certificateWorld) pending() *cmv1.CertificateRequest {
 // sign answers a request with a certificate of the given lifetime.
 func (w *certificateWorld) sign(t testing.TB, req *cmv1.CertificateRequest, lifetime time.Duration) {
 	t.Helper()
+	w.serial++
+	if w.cheap {
+		w.signCheaply(req, lifetime)
+		return
+	}
 	csr, err := pki.DecodeRequest(req.Spec.Request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.serial++
 	template, err := pki.Template(csr, pki.Profile{Duration: lifetime}, big.NewInt(w.serial), w.now)
 	if err != nil {
 		t.Fatal(err)
@@ -302,9 +380,49 @@ func (w *certificateWorld) sign(t testing.TB, req *cmv1.CertificateRequest, life
 	w.answer(req, cmmeta.ConditionTrue, cmv1.CertificateRequestReasonIssued, "issued")
 }
 
+// signCheaply answers with a certificate that only this world can read.
+func (w *certificateWorld) signCheaply(req *cmv1.CertificateRequest, lifetime time.Duration) {
+	csr := w.read(req).CSR
+	text := fmt.Appendf(nil, "certificate %s %d", w.crt.Name, w.serial)
+	cert := &x509.Certificate{
+		Raw: text, SerialNumber: big.NewInt(w.serial), PublicKey: csr.PublicKey,
+		Subject: csr.Subject, RawSubject: csr.RawSubject, DNSNames: csr.DNSNames, Issuer: simCA.cert.Subject,
+		NotBefore: w.now.Truncate(time.Second), NotAfter: w.now.Add(lifetime).Truncate(time.Second),
+	}
+	w.parsed.chains[string(text)] = []*x509.Certificate{cert}
+	req.Status.Certificate = text
+	w.answer(req, cmmeta.ConditionTrue, cmv1.CertificateRequestReasonIssued, "issued")
+}
+
+// forget drops what was read of certificates that are nowhere any more.
+func (w *certificateWorld) forget() {
+	if len(w.parsed.chains) < 64 {
+		return
+	}
+	for text := range w.parsed.chains {
+		if !w.stored(text) {
+			delete(w.parsed.chains, text)
+		}
+	}
+}
+
+func (w *certificateWorld) stored(chain string) bool {
+	for _, world := range append(w.others, w) {
+		if world.secret != nil && string(world.secret.data[TLSCert]) == chain {
+			return true
+		}
+		for _, req := range world.requests {
+			if string(req.Status.Certificate) == chain {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // refuse answers a request with a failure.
 func (w *certificateWorld) refuse(req *cmv1.CertificateRequest, message string) {
-	req.Status.FailureTime = &metav1.Time{Time: w.now}
+	req.Status.FailureTime = stamp(w.now)
 	w.answer(req, cmmeta.ConditionFalse, cmv1.CertificateRequestReasonFailed, message)
 }
 
@@ -345,17 +463,4 @@ func (w *certificateWorld) issue(t testing.TB, lifetime time.Duration) Certifica
 	}
 	t.Fatal("never done")
 	return CertificateDecision{}
-}
-
-func newKeyPEM(t testing.TB, spec pki.KeySpec) []byte {
-	t.Helper()
-	key, err := pki.GenerateKey(nil, spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyPEM, err := pki.EncodeKey(key, pki.PKCS8)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keyPEM
 }

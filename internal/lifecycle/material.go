@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/internal/pki"
@@ -63,13 +65,16 @@ func (s *StoredSecret) Leaf() *x509.Certificate {
 // NextKey is the Secret that keeps the private key of the issuance under way.
 type NextKey struct {
 	Name      string
+	UID       types.UID
 	PublicKey crypto.PublicKey
 	Err       error // tls.key does not parse; PublicKey is nil
 }
 
+func (k *NextKey) delete() DeleteNextKey { return DeleteNextKey{Name: k.Name, UID: k.UID} }
+
 // ReadNextKey parses the Secret of a next private key.
-func ReadNextKey(name string, data map[string][]byte) *NextKey {
-	k := &NextKey{Name: name}
+func ReadNextKey(name string, uid types.UID, data map[string][]byte) *NextKey {
+	k := &NextKey{Name: name, UID: uid}
 	if len(data[TLSKey]) == 0 {
 		k.Err = errors.New("tls.key is empty")
 		return k

@@ -1,0 +1,78 @@
+package lifecycle
+
+import (
+	"crypto"
+	"fmt"
+	"math/rand"
+	"sync"
+	"testing"
+
+	"github.com/certwright/certwright/internal/pki"
+)
+
+// simKeyPool are the keys of all worlds: made once, as that is what tests
+// would spend their time with. Two issuances in a row never get the same.
+var simKeyPool = func() map[pki.KeySpec][][]byte {
+	pool := map[pki.KeySpec][][]byte{}
+	for _, spec := range []pki.KeySpec{{Algorithm: pki.Ed25519}, {Algorithm: pki.ECDSA}} {
+		for range 16 {
+			key, err := pki.GenerateKey(nil, spec)
+			if err != nil {
+				panic(err)
+			}
+			text, err := pki.EncodeKey(key, pki.PKCS8)
+			if err != nil {
+				panic(err)
+			}
+			pool[spec] = append(pool[spec], text)
+		}
+	}
+	return pool
+}()
+
+// simSigners and simPublicKeys are the keys of the pool by their PEM.
+var simSigners, simPublicKeys = func() (map[string]crypto.Signer, map[string]crypto.PublicKey) {
+	signers, public := map[string]crypto.Signer{}, map[string]crypto.PublicKey{}
+	for _, keys := range simKeyPool {
+		for _, text := range keys {
+			key, err := pki.DecodeKey(text)
+			if err != nil {
+				panic(err)
+			}
+			signers[string(text)], public[string(text)] = key, key.Public()
+		}
+	}
+	return signers, public
+}()
+
+func (w *certificateWorld) newKey(t testing.TB, spec pki.KeySpec) []byte {
+	t.Helper()
+	pool := simKeyPool[spec]
+	if pool == nil {
+		t.Fatalf("no keys of kind %s at hand", spec)
+	}
+	w.keySeed++
+	return pool[w.keySeed%len(pool)]
+}
+
+// simRequests are signing requests by their key and content.
+var simRequests sync.Map
+
+// simRequest is a signing request, made once for the same key and content.
+func simRequest(t testing.TB, keyPEM []byte, want *pki.Request) []byte {
+	t.Helper()
+	name := fmt.Sprintf("%s%s%v%v%v%s", keyPEM, want.Subject.CommonName, want.DNSNames, want.EncodeUsages, want.NameConstraints != nil, want.SignatureAlgorithm)
+	if csr, made := simRequests.Load(name); made {
+		return csr.([]byte)
+	}
+	key := simSigners[string(keyPEM)]
+	if key == nil {
+		t.Fatal("a key that nobody made")
+	}
+	csr, err := pki.CreateRequest(rand.New(rand.NewSource(1)), *want, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	simRequests.Store(name, csr)
+	return csr
+}
