@@ -85,7 +85,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			})
 		}},
 		{"order", func() error {
-			return order.Setup(mgr, order.Config{Clients: accounts, Clock: time.Now, Workers: cfg.Workers})
+			return order.Setup(mgr, order.Config{Clients: accounts, SharedResponder: cfg.Responder != nil, Clock: time.Now, Workers: cfg.Workers})
 		}},
 		{"challenge", func() error {
 			return challenge.Setup(mgr, challenge.Config{

@@ -181,12 +181,14 @@ func (r *Reconciler) createChallenge(ctx context.Context, s *sight, a lifecycle.
 			Name:        a.Name,
 			Labels:      maps.Clone(s.Order.Labels),
 			Annotations: maps.Clone(s.Order.Annotations),
-			Finalizers:  []string{acmev1.ACMEDomainQualifiedFinalizer},
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(s.Order, acmev1.GroupVersion.WithKind(acmev1.OrderKind)),
 			},
 		},
 		Spec: a.Spec,
+	}
+	if lifecycle.NeedsFinalizer(a.Spec, r.shared) {
+		challenge.Finalizers = []string{acmev1.ACMEDomainQualifiedFinalizer}
 	}
 	challenge.Spec.Key = key
 	err = r.client.Create(ctx, challenge, kube.FieldOwner)

@@ -29,6 +29,9 @@ type Clients interface {
 // Config is what the controller needs from outside.
 type Config struct {
 	Clients Clients
+	// SharedResponder tells that the operator answers HTTP-01 challenges
+	// itself; see lifecycle.NeedsFinalizer.
+	SharedResponder bool
 	// Clock tells the time; time.Now if nil.
 	Clock func() time.Time
 	// Workers is the number of Orders looked at at the same time; 5 if zero
@@ -53,6 +56,7 @@ type Reconciler struct {
 	client   client.Client
 	recorder events.EventRecorder
 	clients  Clients
+	shared   bool
 	clock    func() time.Time
 	memory   *memory
 }
@@ -63,6 +67,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		client:   mgr.GetClient(),
 		recorder: mgr.GetEventRecorder("cert-manager-orders"),
 		clients:  config.Clients,
+		shared:   config.SharedResponder,
 		clock:    config.Clock,
 		memory:   newMemory(),
 	}

@@ -37,6 +37,7 @@ import (
 //	   |
 //	   v  from each of them, and from everywhere upon deletion
 //	clean up: delete route, Service, pod, one in a pass; remove the finalizer
+//	(shared: the route goes with the Challenge, which has no finalizer)
 //
 // That the challenge was accepted is not stored. After a restart the
 // authorization is read before anything else, so that a challenge that the CA
@@ -248,9 +249,10 @@ func (p *challengePass) isOver() bool {
 	return true
 }
 
-// lacksFinalizer: it was removed by hand, or the Challenge was not made by us.
+// lacksFinalizer: it was removed by hand, or the Challenge was made by another
+// operator, or one that was started otherwise.
 func (p *challengePass) lacksFinalizer() bool {
-	if hasFinalizer(p.Challenge) {
+	if hasFinalizer(p.Challenge) || !NeedsFinalizer(p.Challenge.Spec, p.Shared) {
 		return false
 	}
 	p.d.Action = AddFinalizer{}

@@ -13,9 +13,26 @@ import (
 // Ingress of the user's.
 const cleanUpPatience = 10 * time.Minute
 
+// leftToGarbage is how long a name may have been proved, and its Challenge still
+// be there, for its route to be deleted: that of a Challenge without a
+// finalizer goes with the Challenge, as a rule within seconds. Another name of
+// the Order may take longer.
+const leftToGarbage = time.Minute
+
+// NeedsFinalizer reports whether something would be left of a Challenge that is
+// deleted. A route of its own is not: it belongs to the Challenge, and the
+// cluster collects it. So a Challenge without a finalizer spares two writes,
+// and never blocks the deletion of its namespace. What must not be left behind
+// is a path in an Ingress of a user's. Pods end sooner if they are deleted.
+func NeedsFinalizer(spec acmev1.ChallengeSpec, shared bool) bool {
+	http := spec.Solver.HTTP01
+	return !shared || http == nil || (http.Ingress != nil && http.Ingress.Name != "")
+}
+
 // cleanUp deletes what was presented, and then lets go of the Challenge.
 func (p *challengePass) cleanUp() {
-	if !hasFinalizer(p.Challenge) {
+	held := hasFinalizer(p.Challenge)
+	if !held && (p.Challenge.DeletionTimestamp != nil || NeedsFinalizer(p.Challenge.Spec, p.Shared) || p.isLeftToGarbage()) {
 		return
 	}
 	trouble := p.Trouble
@@ -23,8 +40,10 @@ func (p *challengePass) cleanUp() {
 		trouble = nil // what else went wrong does not matter any more
 	}
 	if trouble != nil && p.now.Sub(trouble.First) >= cleanUpPatience {
-		p.event(Warning, ChallengeEventCleanUpError, "given up: "+trouble.Fault.Message)
-		p.d.Action = RemoveFinalizers{}
+		if held {
+			p.event(Warning, ChallengeEventCleanUpError, "given up: "+trouble.Fault.Message)
+			p.d.Action = RemoveFinalizers{}
+		}
 		return
 	}
 	if next := trouble; next != nil && p.now.Before(next.next()) {
@@ -37,7 +56,22 @@ func (p *challengePass) cleanUp() {
 			return
 		}
 	}
-	p.d.Action = RemoveFinalizers{}
+	if held {
+		p.d.Action = RemoveFinalizers{}
+	}
+}
+
+// isLeftToGarbage: what is presented goes with the Challenge in a moment.
+func (p *challengePass) isLeftToGarbage() bool {
+	if p.Challenge.Status.State != acmev1.Valid || p.CA == nil {
+		return false
+	}
+	end := p.CA.At.Add(leftToGarbage)
+	if !p.now.Before(end) {
+		return false
+	}
+	p.d.Wake = end
+	return true
 }
 
 func hasFinalizer(c *acmev1.Challenge) bool {

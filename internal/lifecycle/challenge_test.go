@@ -49,6 +49,11 @@ func TestNextChallenge(t *testing.T) {
 			s.FailedValidations = append(s.FailedValidations, now.Add(f))
 		}
 	}
+	proved := func(s *ChallengeSeen) {
+		s.Challenge.Finalizers, s.Shared = nil, true
+		s.Challenge.Status.State, s.Challenge.Status.Processing = acmev1.Valid, false
+		s.Present = map[SolverObject]bool{SolverResponder: true, SolverIngress: true}
+	}
 	read := ReadChallenge{AuthorizationURL: "https://ca/authz", URL: "https://ca/chall"}
 	tests := map[string]struct {
 		edit   func(*ChallengeSeen)
@@ -189,6 +194,33 @@ func TestNextChallenge(t *testing.T) {
 				s.Present = map[SolverObject]bool{SolverResponder: true, SolverPod: true}
 			},
 			action: DeleteObject{SolverPod}, state: acmev1.Valid,
+		},
+		"a route without a finalizer goes with the Challenge": {
+			edit: func(s *ChallengeSeen) { proved(s) }, at: 59 * time.Second,
+			action: ChallengeNothing{}, state: acmev1.Valid, wake: time.Minute,
+		},
+		"unless the Challenge stays": {
+			edit: func(s *ChallengeSeen) { proved(s) }, at: time.Minute,
+			action: DeleteObject{SolverIngress}, state: acmev1.Valid,
+		},
+		"or has been there before the operator": {
+			edit:   func(s *ChallengeSeen) { proved(s); s.CA = nil },
+			action: DeleteObject{SolverIngress}, state: acmev1.Valid,
+		},
+		"or the name was not proved": {
+			edit:   func(s *ChallengeSeen) { proved(s); s.Challenge.Status.State = acmev1.Invalid },
+			action: DeleteObject{SolverIngress}, state: acmev1.Invalid,
+		},
+		"what needs no finalizer gets none": {
+			edit: func(s *ChallengeSeen) {
+				s.Challenge.Finalizers, s.Shared, s.Present[SolverResponder] = nil, true, true
+			}, action: StartSelfCheck{}, state: acmev1.Pending, wake: 15 * time.Second,
+		},
+		"a path in an Ingress of the user's needs one": {
+			edit: func(s *ChallengeSeen) {
+				s.Challenge.Finalizers, s.Shared = nil, true
+				s.Challenge.Spec.Solver.HTTP01.Ingress.Name = "web"
+			}, action: AddFinalizer{}, state: acmev1.Pending,
 		},
 		"the responder that others share stays": {
 			edit: func(s *ChallengeSeen) {

@@ -54,8 +54,8 @@ func TestACMEOrderWithTheSharedResponderCostsWhatTheBudgetSays(t *testing.T) {
 	want := []string{
 		"order status", "order status", "create challenge",
 		"create responder", // once for all Challenges of the namespace
-		"create ingress", "challenge status", "delete ingress", "remove finalizers",
-		"order status", "delete challenge",
+		"create ingress", "challenge status",
+		"order status", "delete challenge", // and the ingress with it
 	}
 	if diff := cmp.Diff(want, w.writes); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)

@@ -337,11 +337,11 @@ func (w *acmeSim) checkOrderStatus(before, after acmev1.OrderStatus) {
 func (w *acmeSim) addChallenge(a CreateChallenge) {
 	w.uids++
 	w.challenges[a.Name] = &acmev1.Challenge{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: a.Name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids)),
-			Finalizers: []string{acmev1.ACMEDomainQualifiedFinalizer},
-		},
-		Spec: a.Spec,
+		ObjectMeta: metav1.ObjectMeta{Name: a.Name, UID: types.UID(fmt.Sprintf("uid-%d", w.uids))},
+		Spec:       a.Spec,
+	}
+	if NeedsFinalizer(a.Spec, w.shared) {
+		w.challenges[a.Name].Finalizers = []string{acmev1.ACMEDomainQualifiedFinalizer}
 	}
 	w.objects[a.Name] = map[SolverObject]time.Time{}
 }
@@ -351,6 +351,7 @@ func (w *acmeSim) remove(name string) {
 	c := w.challenges[name]
 	if len(c.Finalizers) == 0 {
 		delete(w.challenges, name)
+		delete(w.objects, name) // the cluster collects what belongs to it
 		return
 	}
 	c = c.DeepCopy()

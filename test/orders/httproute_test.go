@@ -116,7 +116,8 @@ func TestHTTPRoute(t *testing.T) {
 		w.setOpen(true)
 		w.eventuallyOrder("shop", "valid", isValid)
 		w.eventuallyOnlyWay()
-		if got := w.writes.count(); got["POST httproutes"] != 1 || got["PATCH httproutes"] != 0 || got["DELETE httproutes"] != 1 || got["POST pods"] != 0 {
+		w.eventually("the HTTPRoute is gone", func() (bool, any) { return len(w.routes()) == 0, w.routes() })
+		if got := w.writes.count(); got["POST httproutes"] != 1 || got["PATCH httproutes"] != 0 || got["DELETE httproutes"] != 0 || got["POST pods"] != 0 {
 			t.Errorf("writes: %v", got)
 		}
 	})

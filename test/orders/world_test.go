@@ -169,7 +169,7 @@ func (w *world) operator() (stop func()) {
 	}
 	for _, err := range []error{
 		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
-		order.Setup(mgr, order.Config{Clients: w}),
+		order.Setup(mgr, order.Config{Clients: w, SharedResponder: w.shared}),
 		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), Clock: w.clock, Namespaces: []string{w.namespace}}),
 	} {
 		if err != nil {
