@@ -37,6 +37,9 @@ type CertificateSeen struct {
 	// CA is how the certificate stands to the CA of its issuer. See SeeCA.
 	CA CASeen
 
+	// ARI is what is known of when the CA wants the certificate renewed.
+	ARI ARISeen
+
 	// SecretOwner is the other Certificate of this namespace that has the
 	// right to the same Secret; empty if this one has it. Rivals are then the
 	// others that name it in vain. See ShareSecret.
@@ -121,6 +124,9 @@ func NextCertificate(seen CertificateSeen, now time.Time) CertificateDecision {
 	c := &certificateLadder{seen: &seen, now: now}
 	c.Action = NoCertificateAction{}
 	c.Status = *seen.Certificate.Status.DeepCopy()
+	if seen.Certificate.DeletionTimestamp.IsZero() && seen.WantedErr == nil {
+		c.hear()
+	}
 	switch {
 	case !seen.Certificate.DeletionTimestamp.IsZero():
 		// Requests go with their owner; the Secret stays for who uses it.
@@ -202,6 +208,7 @@ func (c *certificateLadder) tidy() {
 	case !SecretUpToDate(c.seen) || c.seen.CA.Stale:
 		c.Action = SyncSecret{}
 	}
+	c.consult()
 }
 
 // begin opens an issuance.
@@ -258,6 +265,7 @@ func (c *certificateLadder) succeed() {
 	c.Status.Revision = &revision
 	c.Status.FailedIssuanceAttempts = nil
 	c.Status.LastFailureTime = nil
+	c.Status.ACME, c.seen.ARI.advice = nil, nil
 	c.clearIssuing()
 	if c.seen.NextKey != nil {
 		c.Action = c.seen.NextKey.delete()

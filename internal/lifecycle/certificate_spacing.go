@@ -18,7 +18,7 @@ func (c *certificateLadder) wait(why *violation) bool {
 	}
 	if next := c.afterIssuance(why); c.now.Before(next) {
 		c.wake(next)
-		c.addToReadiness(fmt.Sprintf("a certificate was issued less than %s before; next attempt at %s", minSpacing, next.UTC().Format(time.RFC3339)))
+		c.addToReadiness(fmt.Sprintf("a certificate was issued less than %s before; next attempt at %s", c.spacing(why), next.UTC().Format(time.RFC3339)))
 		return true
 	}
 	return false
@@ -55,7 +55,7 @@ func (c *certificateLadder) afterIssuance(why *violation) time.Time {
 	if !c.credible(issued) || (why.reason != cmv1.CertificateReasonRenewing && !mended) {
 		return time.Time{}
 	}
-	return issued.Add(minSpacing)
+	return issued.Add(c.spacing(why))
 }
 
 // edited says whether the spec was changed since the last issuance.

@@ -156,7 +156,7 @@ func renewalDue(seen *CertificateSeen, now time.Time) *violation {
 		return nil
 	}
 	message := fmt.Sprintf("renewal was due at %s", plan.At.UTC().Format(time.RFC3339))
-	return &violation{cmv1.CertificateReasonRenewing, joinNotes(message, plan.Note)}
+	return &violation{cmv1.CertificateReasonRenewing, joinNotes(joinNotes(message, plan.Why), plan.Note)}
 }
 
 func expired(seen *CertificateSeen, now time.Time) *violation {

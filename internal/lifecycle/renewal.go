@@ -21,7 +21,8 @@ const renewalReserve = time.Hour
 // Renewal is when a certificate is renewed because of time.
 type Renewal struct {
 	At   time.Time // zero: never
-	Note string    // which part of the spec can not be followed, and what is done instead; mostly empty
+	Note string    // which part of the spec, or of the CA's advice, can not be followed, and what is done instead; mostly empty
+	Why  string    // the CA's advice that the time follows; empty if it follows from the spec
 }
 
 // PlanRenewal says when a certificate is renewed (contract 2.2). The margin is
@@ -36,7 +37,11 @@ func PlanRenewal(spec *cmv1.CertificateSpec, windows []RenewalWindow, leaf *x509
 	if renewalDisabled(spec) {
 		return Renewal{}
 	}
-	plan := computeRenewal(spec, leaf, born)
+	return windowed(computeRenewal(spec, leaf, born), windows, leaf, now)
+}
+
+// windowed moves a plan into the spec's windows.
+func windowed(plan Renewal, windows []RenewalWindow, leaf *x509.Certificate, now time.Time) Renewal {
 	if len(windows) == 0 {
 		return plan
 	}
@@ -59,14 +64,12 @@ func renewalDisabled(spec *cmv1.CertificateSpec) bool {
 func computeRenewal(spec *cmv1.CertificateSpec, leaf *x509.Certificate, born time.Time) Renewal {
 	lifetime := leaf.NotAfter.Sub(leaf.NotBefore)
 	margin := lifetime / 3
-	configured := true
+	configured := marginConfigured(spec)
 	switch {
 	case spec.RenewBefore != nil && spec.RenewBefore.Duration > 0:
 		margin = spec.RenewBefore.Duration
-	case spec.RenewBeforePercentage != nil && *spec.RenewBeforePercentage >= 1 && *spec.RenewBeforePercentage <= 99:
+	case configured:
 		margin = lifetime / 100 * time.Duration(*spec.RenewBeforePercentage)
-	default:
-		configured = false
 	}
 	// CAs date certificates back, so that one may be due before it is there.
 	if born.Before(leaf.NotBefore) {
@@ -80,6 +83,13 @@ func computeRenewal(spec *cmv1.CertificateSpec, leaf *x509.Certificate, born tim
 	return plan
 }
 
+// marginConfigured says whether the spec says how long before its expiry a
+// certificate is renewed.
+func marginConfigured(spec *cmv1.CertificateSpec) bool {
+	percentage := spec.RenewBeforePercentage
+	return (spec.RenewBefore != nil && spec.RenewBefore.Duration > 0) || (percentage != nil && *percentage >= 1 && *percentage <= 99)
+}
+
 func marginText(spec *cmv1.CertificateSpec) string {
 	if spec.RenewBefore != nil && spec.RenewBefore.Duration > 0 {
 		return fmt.Sprintf("spec.renewBefore (%s)", spec.RenewBefore.Duration)
@@ -89,11 +99,26 @@ func marginText(spec *cmv1.CertificateSpec) string {
 
 // renewal is the plan for the certificate in the Secret, which must be there.
 func (seen *CertificateSeen) renewal(now time.Time) Renewal {
-	var born time.Time
-	if seen.Current != nil {
-		born = seen.Current.Object.CreationTimestamp.Time
+	spec, leaf := &seen.Certificate.Spec, seen.Secret.Leaf()
+	if renewalDisabled(spec) || seen.ARI.advice == nil {
+		return PlanRenewal(spec, seen.Wanted.Windows, leaf, seen.born(), now)
 	}
-	return PlanRenewal(&seen.Certificate.Spec, seen.Wanted.Windows, seen.Secret.Leaf(), born, now)
+	plan := seen.advised(computeRenewal(spec, leaf, seen.born()))
+	if seen.ARI.advice.urged {
+		return plan
+	}
+	return windowed(plan, seen.Wanted.Windows, leaf, now)
+}
+
+// born is when the certificate in the Secret, which must be there, came to be:
+// when it was asked for, or else the beginning of its validity, which CAs date
+// back.
+func (seen *CertificateSeen) born() time.Time {
+	born := seen.Secret.Leaf().NotBefore
+	if seen.Current != nil && seen.Current.Object.CreationTimestamp.After(born) {
+		return seen.Current.Object.CreationTimestamp.Time
+	}
+	return born
 }
 
 func joinNotes(a, b string) string {
