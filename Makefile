@@ -33,7 +33,7 @@ lint: ## Run the linters, the import rules among them.
 
 .PHONY: test
 test: ## Run the unit tests and the tests against a real API server.
-	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./hack/demo/... ./hack/chart/... ./test/apirules/... ./test/apiserver/... ./test/admission/...
+	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./hack/demo/... ./hack/chart/... ./test/apirules/... ./test/apiserver/... ./test/admission/... ./test/rotation/...
 	@for m in $(TEST_MODULES); do if [ -f $$m/go.mod ]; then echo "# $$m"; go -C $$m test ./...; fi; done
 
 .PHONY: e2e
