@@ -106,6 +106,13 @@ func (r *Reconciler) fault(ctx context.Context, s *sight, step lifecycle.Step, e
 	return true, nil
 }
 
+// hasGivenWay reports whether a Challenge has given way to others: that it is in
+// trouble has been told, and may last until the CA's deadline in a week. Those
+// with pods do not give way: there would be no end to the pods.
+func (r *Reconciler) hasGivenWay(c *acmev1.Challenge) bool {
+	return r.shared != nil && c.Status.Processing && c.Status.Reason != ""
+}
+
 func (r *Reconciler) takeSlot(ctx context.Context, s *sight) error {
 	var list acmev1.ChallengeList
 	err := r.client.List(ctx, &list, client.MatchingFields{kube.ByProcessing: "true"},
@@ -115,7 +122,9 @@ func (r *Reconciler) takeSlot(ctx context.Context, s *sight) error {
 	}
 	processing := make([]types.UID, 0, len(list.Items))
 	for i := range list.Items {
-		processing = append(processing, list.Items[i].UID)
+		if c := &list.Items[i]; !r.hasGivenWay(c) {
+			processing = append(processing, c.UID)
+		}
 	}
 	me := waiter{key: client.ObjectKeyFromObject(s.Challenge), since: s.Challenge.CreationTimestamp.Time}
 	s.Slot = lifecycle.SlotRefused

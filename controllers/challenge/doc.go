@@ -6,4 +6,9 @@
 // Self-checks take seconds and run in the background; a verdict is one of the
 // things that the next pass sees. What the CA said and what the checks saw is
 // remembered in memory. Losing it costs one request and one check.
+//
+// If the operator answers HTTP-01 challenges itself, three more parts work here:
+// the responder (answers), which every replica runs; the way to it from the
+// namespaces of Challenges (shared); and who turns and removes such ways
+// (keeper), a second controller, of Services.
 package challenge

@@ -43,6 +43,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	}
 	remembered, replaced := r.memory.of(key, challenge.UID)
 	r.letGo(replaced)
+	if r.hasGivenWay(challenge) {
+		r.slots.release(challenge.UID)
+	}
 	if isOver(challenge) {
 		r.letGo(challenge.UID)
 	} else if err := r.observeIssuer(ctx, s); err != nil {

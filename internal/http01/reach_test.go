@@ -49,7 +49,7 @@ func (h hosts) dial(ctx context.Context, network, address string) (net.Conn, err
 
 func serve(t *testing.T, status int, body string) *httptest.Server {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}))

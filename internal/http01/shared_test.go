@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
@@ -169,5 +170,37 @@ func TestIngressIsTurnedToAnotherBackend(t *testing.T) {
 	if !http01.SyncIngress(ingress, challenge, http01.Backend(challenge, true)) ||
 		ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name != http01.SharedName || ingress.Annotations["of"] == "" {
 		t.Errorf("ingress: %+v", ingress)
+	}
+}
+
+func TestRouteTrouble(t *testing.T) {
+	t.Parallel()
+	parent := func(name string, conditions ...metav1.Condition) gwapi.RouteParentStatus {
+		return gwapi.RouteParentStatus{ParentRef: gwapi.ParentReference{Name: gwapi.ObjectName(name)}, Conditions: conditions}
+	}
+	yes := metav1.Condition{Type: "Accepted", Status: metav1.ConditionTrue, Reason: "Accepted"}
+	no := metav1.Condition{Type: "Accepted", Status: metav1.ConditionFalse, Reason: "NotAllowedByListeners"}
+	lost := metav1.Condition{Type: "ResolvedRefs", Status: metav1.ConditionFalse, Reason: "BackendNotFound"}
+	tests := map[string]struct {
+		parents []gwapi.RouteParentStatus
+		want    string
+	}{
+		"nobody said anything":      {nil, "no Gateway controller has taken it up"},
+		"accepted":                  {[]gwapi.RouteParentStatus{parent("a", yes)}, ""},
+		"not accepted":              {[]gwapi.RouteParentStatus{parent("a", no)}, `Gateway "a": NotAllowedByListeners`},
+		"without its backend":       {[]gwapi.RouteParentStatus{parent("a", yes, lost)}, `Gateway "a": BackendNotFound`},
+		"accepted by one of two":    {[]gwapi.RouteParentStatus{parent("a", no), parent("b", yes)}, ""},
+		"accepted by none of two":   {[]gwapi.RouteParentStatus{parent("a", no), parent("b", lost)}, `Gateway "b": BackendNotFound`},
+		"taken up, but not decided": {[]gwapi.RouteParentStatus{parent("a")}, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			route := &gwapi.HTTPRoute{}
+			route.Status.Parents = test.parents
+			if got := http01.RouteTrouble(route); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
 	}
 }

@@ -189,6 +189,24 @@ func TestManyNamesShareOneWayToTheResponder(t *testing.T) {
 	}
 }
 
+func TestNameThatIsStuckGivesWayToOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.shared, w.slots = true, 1
+	w.operator()
+	w.order("stuck", "stuck.example.com")
+	w.eventually("the stuck name has the only slot", func() (bool, any) {
+		left := w.left()
+		return len(left) == 3, left
+	})
+	w.order("shop", "shop.example.com")
+	w.eventuallyOrder("shop", "valid", isValid)
+	want := `"stuck.example.com": self-check, before the CA is told to look: the answer has status 503 instead of 200; retried within a minute`
+	if got := w.get("stuck").Status.Reason; got != want {
+		t.Errorf("reason %q, want %q", got, want)
+	}
+}
+
 func TestWayToTheResponderFollowsItsReplicasAndGoesWhenNobodyNeedsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

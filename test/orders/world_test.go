@@ -264,7 +264,7 @@ func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	open := w.open
 	w.mu.Unlock()
-	if !open {
+	if !open || strings.HasPrefix(r.Host, "stuck.") {
 		http.Error(rw, "no way in", http.StatusServiceUnavailable)
 		return
 	}
