@@ -1,0 +1,252 @@
+package bind
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Key is a TSIG key.
+type Key struct {
+	Name      string // with the final dot
+	Algorithm string // hmac-sha256 and so on
+	Secret    string // base64
+}
+
+// Zone is a zone that the server holds.
+type Zone struct {
+	Name string // with the final dot
+	// Records are lines of a zone file, SOA and NS left out.
+	Records []string
+	// NameServers are the hosts of the NS records; ns1 of the zone, with the
+	// server's address, if there are none.
+	NameServers []string
+	// Updaters are the keys that may change TXT records of the zone. Open lets
+	// everybody do so.
+	Updaters []Key
+	Open     bool
+}
+
+// address is where servers listen, at ports of their own.
+const address = "127.0.0.1"
+
+// Options tell how the server is to be.
+type Options struct {
+	Port  int // a free one if zero
+	Keys  []Key
+	Zones []Zone
+}
+
+// Server is a running server.
+type Server struct {
+	Address string // host:port
+	Port    int
+	t       testing.TB
+}
+
+// patience is for a busy machine; the server is there in a tenth of a second.
+const patience = 30 * time.Second
+
+// Start runs a server until the test ends.
+func Start(t testing.TB, options Options) *Server {
+	t.Helper()
+	program, err := exec.LookPath("named")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("BIND 9 is not installed: install the package bind9")
+		}
+		t.Skip("BIND 9 is not installed: install the package bind9")
+	}
+	if options.Port == 0 {
+		options.Port = FreePort(t, address)
+	}
+	folder := t.TempDir()
+	configFile := filepath.Join(folder, "named.conf")
+	writeFiles(t, folder, configFile, options)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, program, "-4", "-g", "-n", "1", "-c", configFile) //nolint:gosec // the program of the package, with a file of the test's
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = patience
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	log := watch(stderr)
+	t.Cleanup(func() {
+		cancel()
+		<-log.ended
+		_ = cmd.Wait() // ended by the signal
+		if t.Failed() {
+			t.Logf("BIND's log:\n%s", log)
+		}
+	})
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-log.running:
+	case <-log.ended:
+		t.Fatal("BIND has ended")
+	case <-late.C:
+		t.Fatal("BIND does not run")
+	}
+	return &Server{Address: net.JoinHostPort(address, strconv.Itoa(options.Port)), Port: options.Port, t: t}
+}
+
+// FreePort finds a port that is free over UDP and TCP at all the addresses.
+func FreePort(t testing.TB, addresses ...string) int {
+	t.Helper()
+	for range 100 {
+		if port, ok := freePort(addresses); ok {
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
+func freePort(addresses []string) (port int, ok bool) {
+	for _, address := range addresses {
+		tcp, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+		if err != nil {
+			return 0, false
+		}
+		defer tcp.Close() //nolint:errcheck // a listener that nobody has connected to
+		port = tcp.Addr().(*net.TCPAddr).Port
+		udp, err := net.ListenPacket("udp", net.JoinHostPort(address, strconv.Itoa(port)))
+		if err != nil {
+			return 0, false
+		}
+		defer udp.Close() //nolint:errcheck // as above
+	}
+	return port, true
+}
+
+var configTemplate = template.Must(template.New("named.conf").Parse(`
+options {
+	directory "{{.Folder}}";
+	pid-file none;
+	session-keyfile none;
+	listen-on port {{.Port}} { 127.0.0.1; };
+	listen-on-v6 { none; };
+	recursion no;
+	dnssec-validation no;
+	empty-zones-enable no;
+	notify no;
+	allow-transfer { none; };
+};
+controls { };
+{{range .Keys}}key "{{.Name}}" { algorithm {{.Algorithm}}; secret "{{.Secret}}"; };
+{{end}}
+{{range $i, $z := .Zones}}zone "{{.Name}}" {
+	type primary;
+	file "{{$i}}.zone";
+	{{if .Open}}allow-update { any; };{{else if .Updaters}}update-policy { {{range .Updaters}}grant "{{.Name}}" zonesub TXT; {{end}}};{{end}}
+};
+{{end}}
+`))
+
+func writeFiles(t testing.TB, folder, configFile string, options Options) {
+	t.Helper()
+	var config bytes.Buffer
+	err := configTemplate.Execute(&config, struct {
+		Options
+		Folder string
+	}{options, folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(configFile, config.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, zone := range options.Zones {
+		if err := os.WriteFile(filepath.Join(folder, strconv.Itoa(i)+".zone"), []byte(zoneFile(zone)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func zoneFile(zone Zone) string {
+	below := zone.Name
+	if zone.Name == "." {
+		below = ""
+	}
+	lines := []string{"$TTL 60", fmt.Sprintf("%s SOA ns1.%s admin.%s 1 3600 600 86400 60", zone.Name, below, below)}
+	if len(zone.NameServers) == 0 {
+		zone.NameServers = []string{"ns1." + below}
+		lines = append(lines, fmt.Sprintf("ns1.%s A %s", below, address))
+	}
+	for _, host := range zone.NameServers {
+		lines = append(lines, fmt.Sprintf("%s NS %s", zone.Name, host))
+	}
+	return strings.Join(append(lines, zone.Records...), "\n") + "\n"
+}
+
+// logged is what the server has said.
+type logged struct {
+	running, ended chan struct{}
+
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func watch(from io.Reader) *logged {
+	l := &logged{running: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		defer close(l.ended)
+		is := false
+		for lines := bufio.NewScanner(from); lines.Scan(); {
+			l.mu.Lock()
+			l.text.WriteString(lines.Text() + "\n")
+			l.mu.Unlock()
+			if !is && strings.HasSuffix(lines.Text(), " running") {
+				is = true
+				close(l.running)
+			}
+		}
+	}()
+	return l
+}
+
+// TXT returns the values of a TXT record, in no order, or nothing.
+func (s *Server) TXT(name string) []string {
+	s.t.Helper()
+	m := new(dns.Msg)
+	m.SetQuestion(name, dns.TypeTXT)
+	answer, _, err := (&dns.Client{Net: "tcp"}).Exchange(m, s.Address)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var values []string
+	for _, record := range answer.Answer {
+		if txt, ok := record.(*dns.TXT); ok && txt.Hdr.Name == name {
+			values = append(values, strings.Join(txt.Txt, ""))
+		}
+	}
+	return values
+}
