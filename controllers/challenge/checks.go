@@ -13,8 +13,10 @@ import (
 
 const (
 	// checkers is the number of self-checks that run at the same time. Each
-	// may wait ten seconds for an answer, and costs next to nothing meanwhile.
-	checkers = 32
+	// may wait ten seconds for an answer, and costs next to nothing meanwhile:
+	// hundreds of names from which none comes are not to keep one that can be
+	// seen waiting.
+	checkers = 256
 	// maxQueuedChecks is far more than the Challenges that are under way.
 	maxQueuedChecks = 1024
 )

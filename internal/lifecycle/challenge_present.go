@@ -64,7 +64,7 @@ func (p *challengePass) hasObstacle() bool {
 	if p.Obstacle == "" {
 		return false
 	}
-	reason := p.trouble(p.Obstacle)
+	reason := p.trouble(p.Obstacle + "; tried again as soon as that changes")
 	if p.Challenge.Status.Reason != reason {
 		p.event(Warning, ChallengeEventPresentError, reason)
 	}

@@ -161,7 +161,7 @@ func TestNextChallenge(t *testing.T) {
 		},
 		"an obstacle is told and waited for": {
 			edit:   func(s *ChallengeSeen) { fresh(s); s.Slot, s.Obstacle = SlotTaken, "edit ingress: it is not there" },
-			action: ChallengeNothing{}, wake: time.Hour, reason: `"a.example.com": edit ingress: it is not there`,
+			action: ChallengeNothing{}, wake: time.Hour, reason: `"a.example.com": edit ingress: it is not there; tried again as soon as that changes`,
 		},
 		"the shared responder needs no pod": {
 			edit: func(s *ChallengeSeen) { fresh(s); s.Slot, s.Shared = SlotTaken, true }, action: CreateObject{SolverResponder},

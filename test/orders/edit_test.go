@@ -135,7 +135,7 @@ func TestChallengeWhoseIngressIsDeletedIsCleanedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventuallyOrder("shop", "saying so", func(s acmev1.OrderStatus) bool {
-		return s.Reason == `"a.example.com": edit ingress: the Ingress "web" does not exist`
+		return s.Reason == `"a.example.com": edit ingress: the Ingress "web" does not exist; tried again as soon as that changes`
 	})
 	if err := w.api.Delete(t.Context(), w.get("shop")); err != nil {
 		t.Fatal(err)

@@ -296,7 +296,7 @@ func TestServiceOfSomebodyElseIsNotTakenForTheWayToTheResponder(t *testing.T) {
 	w.operator()
 	w.order("shop", "shop.example.com")
 	w.eventuallyOrder("shop", "saying so", func(s acmev1.OrderStatus) bool {
-		return s.Reason == `"shop.example.com": the Service cm-acme-http-solver has been made for something else: remove its selector, or the Service`
+		return s.Reason == `"shop.example.com": the Service cm-acme-http-solver has been made for something else: remove its selector, or the Service; tried again as soon as that changes`
 	})
 	if err := w.api.Delete(t.Context(), other); err != nil {
 		t.Fatal(err)
