@@ -41,7 +41,7 @@ func (c *certificateLadder) advise() *advice {
 		return nil
 	}
 	w := known.SuggestedWindow
-	a := &advice{why: "the CA suggests " + windowText(w)}
+	a := &advice{why: "the CA suggests to renew it " + windowText(w)}
 	if known.ExplanationURL != "" {
 		a.why += ", see " + known.ExplanationURL
 	}

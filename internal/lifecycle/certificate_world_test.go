@@ -37,6 +37,12 @@ type certificateWorld struct {
 	keySeed  int                 // which of the keys at hand is the next
 	others   []*certificateWorld // that may name the same Secret
 
+	wanted    *Wanted // the spec as it is read
+	wantedErr error
+	wantedOf  int64 // generation
+
+	renewalCA *simRenewalCA // whom to ask when to renew; nil if nobody
+
 	// cheap makes certificates that are not signed nor encoded: that, and to
 	// read them, is most of the cost of a simulation.
 	cheap  bool
@@ -172,7 +178,11 @@ func (w *certificateWorld) snapshot() *certificateWorld {
 // see is what the controller's observe does.
 func (w *certificateWorld) see() CertificateSeen {
 	seen := CertificateSeen{Certificate: w.crt}
-	seen.Wanted, seen.WantedErr = ParseSpec(&w.crt.Spec)
+	if !w.cheap || w.wanted == nil || w.wantedOf != w.crt.Generation {
+		wanted, err := ParseSpec(&w.crt.Spec)
+		w.wanted, w.wantedErr, w.wantedOf = &wanted, err, w.crt.Generation
+	}
+	seen.Wanted, seen.WantedErr = *w.wanted, w.wantedErr
 	seen.Secret = w.readSecret()
 	if len(w.others) > 0 {
 		w.shareSecret(&seen)
@@ -204,6 +214,7 @@ func (w *certificateWorld) see() CertificateSeen {
 	if chosen.Next != nil {
 		seen.Next = w.read(chosen.Next)
 	}
+	w.renewalCA.see(&seen)
 	return seen
 }
 
@@ -255,10 +266,14 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 		}
 		req := BuildRequest(seen.Certificate, a, seen.NextKey.Name, simRequest(t, keyPEM, &seen.Wanted.Request), DefaultCopiedAnnotations)
 		req.CreationTimestamp = *stamp(w.now)
+		seen.MarkRenewal(req, w.now)
 		w.orders++
 		w.uids++
 		req.UID = types.UID(fmt.Sprintf("uid-request-%d", w.uids))
 		w.requests[a.Name] = req
+	case AskRenewalInfo:
+		w.renewalCA.ask(t, a.CertificateID, w.now)
+		return true // it is no write
 	case DeleteRequest:
 		if req := w.requests[a.Name]; req != nil && a.UID != "" && a.UID != req.UID {
 			return false // Conflict
@@ -367,7 +382,7 @@ func (w *certificateWorld) sign(t testing.TB, req *cmv1.CertificateRequest, life
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := pki.Template(csr, pki.Profile{Duration: lifetime}, big.NewInt(w.serial), w.now)
+	template, err := pki.Template(csr, pki.Profile{Duration: lifetime, IsCA: req.Spec.IsCA}, big.NewInt(w.serial), w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
