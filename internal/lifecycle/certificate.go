@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -308,9 +309,13 @@ func (c *certificateLadder) failed() bool {
 	if next == nil || c.editedSince(next) || !c.over(next) {
 		return false
 	}
-	of, named := next.Object.Annotations[cmv1.CertificateRequestPrivateKeyAnnotationKey]
+	return c.ofAttempt(next)
+}
+
+func (c *certificateLadder) ofAttempt(r *SeenRequest) bool {
+	of, named := r.Object.Annotations[cmv1.CertificateRequestPrivateKeyAnnotationKey]
 	if !named {
-		return c.seen.NextKey != nil && c.seen.NextKey.Err == nil && c.ofNextKey(next)
+		return c.seen.NextKey != nil && c.seen.NextKey.Err == nil && c.ofNextKey(r)
 	}
 	return of == c.nextKeyName()
 }
@@ -341,18 +346,39 @@ func (c *certificateLadder) over(r *SeenRequest) bool {
 	return r.refused() != nil || (r.issued() && c.unusable(r) != nil)
 }
 
-// renewRequest removes a request that is unfit. One whose key was taken away
-// while it was under way is not followed by the next at once: whoever takes
-// keys away may do so again, and each request is an order at the CA.
+// renewRequest removes a request that is unfit. If nobody has edited anything
+// it is not followed by the next at once, as each is an order at the CA: whoever
+// takes keys away may do so again, and a spec that a signing request can not
+// express does not become another.
 func (c *certificateLadder) renewRequest() {
 	next := c.seen.Next
-	lost := !c.editedSince(next) && !c.ofNextKey(next) && !c.over(next)
-	if again := next.Object.CreationTimestamp.Add(minSpacing); lost && c.now.Before(again) && c.credible(next.Object.CreationTimestamp.Time) {
+	made := next.Object.CreationTimestamp
+	again := made.Add(minSpacing)
+	if why := c.unasked(next); why != "" && c.now.Before(again) && c.credible(made.Time) {
 		c.wake(again)
-		c.addToReadiness(fmt.Sprintf("the private key of CertificateRequest %q was deleted while it was under way; next attempt at %s", next.Object.Name, again.UTC().Format(time.RFC3339)))
+		c.addToReadiness(fmt.Sprintf("%s; next attempt at %s", why, again.UTC().Format(time.RFC3339)))
 		return
 	}
+	FindCertificateCondition(c.Status.Conditions, cmv1.CertificateConditionIssuing).ObservedGeneration = c.seen.Certificate.Generation
 	c.Action = DeleteRequest{Name: next.Object.Name, UID: next.Object.UID}
+}
+
+// unasked says why a request is unfit although nobody has edited anything and
+// it did not fail; empty if that is not so.
+func (c *certificateLadder) unasked(r *SeenRequest) string {
+	issuing := FindCertificateCondition(c.Status.Conditions, cmv1.CertificateConditionIssuing)
+	diff := differences(c.seen, r)
+	switch {
+	case len(diff) > 0:
+		begun := issuing.LastTransitionTime
+		made := c.ofAttempt(r) && !c.over(r) && begun != nil && !r.Object.CreationTimestamp.Before(begun)
+		if made && issuing.ObservedGeneration == c.seen.Certificate.Generation {
+			return fmt.Sprintf("CertificateRequest %q does not say what the spec asks for: %s", r.Object.Name, strings.Join(diff, ", "))
+		}
+	case !c.editedSince(r) && !c.ofNextKey(r) && !c.over(r):
+		return fmt.Sprintf("the private key of CertificateRequest %q was deleted while it was under way", r.Object.Name)
+	}
+	return ""
 }
 
 // await waits for the request, and passes on what holds it up.

@@ -61,7 +61,7 @@ var simRequests sync.Map
 // simRequest is a signing request, made once for the same key and content.
 func simRequest(t testing.TB, keyPEM []byte, want *pki.Request) []byte {
 	t.Helper()
-	name := fmt.Sprintf("%s%s%v%v%v%s", keyPEM, want.Subject.CommonName, want.DNSNames, want.EncodeUsages, want.NameConstraints != nil, want.SignatureAlgorithm)
+	name := fmt.Sprintf("%s%+v%+v", keyPEM, *want, want.NameConstraints)
 	if csr, made := simRequests.Load(name); made {
 		return csr.([]byte)
 	}

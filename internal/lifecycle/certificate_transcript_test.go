@@ -199,6 +199,129 @@ func TestCertificateTranscripts(t *testing.T) {
 			s.crt.Annotations = map[string]string{cmv1.IssueTemporaryCertificateAnnotation: "true"}
 			s.issued(90 * day)
 		},
+		"key-not-of-the-request": func(s *story) {
+			s.issued(90 * day)
+			// Another pair, whole in itself, with the annotations of ours.
+			other := newCertificateWorld()
+			other.keySeed = 7
+			other.issue(s.t, 90*day)
+			s.secret.data = other.secret.data
+			s.rest()
+		},
+		"expired": func(s *story) {
+			s.crt.Spec.Renewal = &cmv1.CertificateRenewal{Policy: cmv1.CertificateRenewalPolicyDisabled}
+			s.issued(90 * day)
+			s.now = s.rest().Wake
+			if d := s.rest(); !d.Wake.IsZero() {
+				s.t.Errorf("woken at %v, although nothing will happen", d.Wake)
+			}
+		},
+		"expired-while-the-issuer-is-down": func(s *story) {
+			s.issued(90 * day)
+			for s.ready() {
+				s.now = s.rest().Wake
+				if req := s.pending(); req != nil {
+					s.refuse(req, "the CA is down")
+				}
+			}
+			s.lines = append(s.lines[:12], s.lines[len(s.lines)-12:]...)
+		},
+		"window-error": func(s *story) {
+			s.crt.Spec.Renewal = windows(window("0 2 * * *", "", time.Hour), window("61 * * * *", "", time.Hour))
+			s.issued(90 * day)
+			s.now = s.rest().Wake // as if there were no windows
+			s.issued(90 * day)
+			s.crt.Spec.Renewal = windows(window("0 2 * * *", "", time.Hour))
+			s.rest()
+		},
+		"window": func(s *story) {
+			s.now = s.now.Add(10 * time.Hour)
+			s.crt.Spec.Renewal = windows(window("0 2 * * 6", "Europe/Vienna", time.Hour))
+			s.issued(90 * day)
+			s.now = s.rest().Wake
+			s.issued(90 * day)
+		},
+		"window-missed": func(s *story) {
+			s.now = s.now.Add(10 * time.Hour)
+			s.crt.Spec.Renewal = windows(window("0 2 * * *", "", time.Hour))
+			s.issued(90 * day)
+			s.now = s.rest().Wake.Add(2 * time.Hour)
+			s.tell("the operator was down until now")
+			s.now = s.rest().Wake
+			s.issued(90 * day)
+		},
+		"window-too-late": func(s *story) {
+			s.crt.Spec.Renewal = windows(window("0 2 29 2 *", "", time.Hour))
+			s.issued(90 * day)
+			s.now = s.rest().Wake
+			s.issued(90 * day)
+		},
+		"destroyed-again-and-again": func(s *story) {
+			s.issued(90 * day)
+			s.secret = nil
+			s.issued(90 * day)
+			s.now = s.now.Add(time.Minute)
+			s.secret = nil
+			s.now = s.rest().Wake
+			s.issued(90 * day)
+		},
+		"key-stolen": func(s *story) {
+			s.rest()
+			clear(s.keys)
+			s.now = s.rest().Wake
+			s.issued(90 * day)
+		},
+		"failed-and-died-before-it-said-so": func(s *story) {
+			s.rest()
+			s.refuse(s.pending(), "the CA does not like shop.example.com")
+			s.stepOn(s.t, s.see(), crashBeforeStatus)
+			s.tell("crash  before the status was written")
+			s.now = s.rest().Wake
+			s.rest()
+		},
+		"shared-secret": func(s *story) {
+			s.issued(90 * day)
+			rival := newCertificateWorld()
+			rival.crt.Name, rival.crt.UID = "rival", "uid-rival"
+			rival.keySeed = 7
+			rival.simVault, rival.others, s.others = s.simVault, []*certificateWorld{s.certificateWorld}, []*certificateWorld{rival}
+			s.tell("a Certificate comes that names the same Secret")
+			s.rest()
+			s.tell("its side:")
+			other := &story{certificateWorld: rival, t: s.t}
+			other.rest()
+			s.lines = append(s.lines, other.lines...)
+			other.lines = nil
+			s.tell("the owner is deleted; its side:")
+			rival.others = nil
+			other.issued(90 * day)
+			s.lines = append(s.lines, other.lines...)
+		},
+		"usages-no-longer-encoded": func(s *story) {
+			s.issued(90 * day)
+			no := false
+			s.crt.Spec.EncodeUsagesInRequest = &no
+			s.issued(90 * day)
+		},
+		"name-constraints": func(s *story) {
+			s.crt.Spec.IsCA = true
+			s.issued(90 * day)
+			s.crt.Spec.NameConstraints = &cmv1.NameConstraints{Permitted: &cmv1.NameConstraintItem{DNSDomains: []string{"example.com"}}}
+			s.issued(90 * day)
+		},
+		"signature-algorithm": func(s *story) {
+			s.crt.Spec.PrivateKey.Algorithm = cmv1.ECDSAKeyAlgorithm
+			s.issued(90 * day)
+			s.crt.Spec.SignatureAlgorithm = cmv1.ECDSAWithSHA512
+			s.issued(90 * day)
+		},
+		"template-while-renewed": func(s *story) {
+			s.issued(90 * day)
+			s.now = s.rest().Wake
+			s.rest()
+			s.crt.Spec.SecretTemplate = &cmv1.CertificateSecretTemplate{Labels: map[string]string{"team": "shop"}}
+			s.issued(90 * day)
+		},
 		"garbage-spec": func(s *story) {
 			s.crt.Spec.IPAddresses = []string{"not an address"}
 			s.rest()
@@ -303,4 +426,12 @@ func BenchmarkNext(b *testing.B) {
 	for b.Loop() {
 		NextCertificate(seen, w.now)
 	}
+}
+
+func windows(list ...cmv1.CertificateRenewalWindows) *cmv1.CertificateRenewal {
+	return &cmv1.CertificateRenewal{Policy: cmv1.CertificateRenewalPolicyRenewBefore, Windows: list}
+}
+
+func window(cron, zone string, length time.Duration) cmv1.CertificateRenewalWindows {
+	return cmv1.CertificateRenewalWindows{Cron: cron, Timezone: zone, WindowDuration: &metav1.Duration{Duration: length}}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -65,12 +66,20 @@ func parseZone(name string) (*time.Location, error) {
 	if name == "Local" {
 		return nil, errors.New(`timezone "Local" depends on where the operator runs; use an IANA name such as Europe/Vienna`)
 	}
+	if zone, known := zones.Load(name); known {
+		return zone.(*time.Location), nil
+	}
 	zone, err := time.LoadLocation(name) // "" is UTC
 	if err != nil {
 		return nil, fmt.Errorf("timezone %q is not known; use an IANA name such as Europe/Vienna", name)
 	}
+	zones.Store(name, zone)
 	return zone, nil
 }
+
+// zones are those that were looked up before: to find one again would be most
+// of the cost of reading a spec. There are some six hundred.
+var zones sync.Map
 
 func parseCron(text string) (cron.Schedule, error) {
 	text = strings.TrimSpace(text)
