@@ -343,31 +343,6 @@ func TestCertificateTranscripts(t *testing.T) {
 	}
 }
 
-// What is there already is taken as it is: nothing is issued.
-func TestValidSecretIsAdopted(t *testing.T) {
-	t.Parallel()
-	for name, forget := range map[string]func(w *certificateWorld){
-		"everything is there":   func(*certificateWorld) {},
-		"the requests are lost": func(w *certificateWorld) { w.requests = map[string]*cmv1.CertificateRequest{} },
-		"the status is lost":    func(w *certificateWorld) { w.crt.Status = cmv1.CertificateStatus{}; w.requests = nil },
-		"the issuer group is spelled out": func(w *certificateWorld) {
-			w.crt.Spec.IssuerRef.Group, w.crt.Spec.IssuerRef.Kind = cmv1.GroupName, cmv1.IssuerKind
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newCertificateWorld()
-			w.issue(t, 90*day)
-			ordered := w.orders
-			forget(w)
-			w.settle(t)
-			if w.orders != ordered || !w.ready() {
-				t.Errorf("requests %d, want %d; ready %v; status %+v", w.orders, ordered, w.ready(), w.crt.Status)
-			}
-		})
-	}
-}
-
 // The writes of one issuance are the budget: key, request, Secret, key gone,
 // and the status when it begins and when it is done.
 func TestIssuanceCostsSixWrites(t *testing.T) {
@@ -400,31 +375,6 @@ func TestFailureSaysWhenTheNextAttemptIs(t *testing.T) {
 	}
 	if w.writes != writes {
 		t.Errorf("%d writes while waiting, want none", w.writes-writes)
-	}
-}
-
-func TestSharedSecretGoesToOneCertificate(t *testing.T) {
-	t.Parallel()
-	w := newCertificateWorld()
-	seen := w.see()
-	seen.SecretOwner = "other"
-	d := NextCertificate(seen, w.now)
-	if _, idle := d.Action.(NoCertificateAction); !idle {
-		t.Errorf("action %T, want none", d.Action)
-	}
-	ready := FindCertificateCondition(d.Status.Conditions, cmv1.CertificateConditionReady)
-	if ready.Reason != ReasonSecretConflict || !strings.Contains(ready.Message, `"other"`) {
-		t.Errorf("condition %+v does not name the other Certificate", ready)
-	}
-}
-
-func BenchmarkNext(b *testing.B) {
-	w := newCertificateWorld()
-	w.issue(b, 90*day)
-	seen := w.see()
-	b.ReportAllocs()
-	for b.Loop() {
-		NextCertificate(seen, w.now)
 	}
 }
 

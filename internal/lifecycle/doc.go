@@ -15,7 +15,8 @@
 // # States of a Certificate
 //
 //	               spec can not be a certificate: InvalidSpec, until an edit
-//	               Secret belongs to another:     SecretConflict, until it is freed
+//	               Secret belongs to another:     SecretConflict, until it is freed;
+//	                                              its owner is told, and goes on
 //
 //	         nothing wrong, not due
 //	          +----------------+
@@ -37,9 +38,14 @@
 //	        +----- Issuing=False; attempts+1; wait 1 h .. 32 h <---+
 //	               (or for an edit)
 //
-// What is "wrong" are the reasons of policy.go in their order. Every arrow is
-// one write to a child or one to the status. The process may die after any of
-// them: the next pass finds the child by its deterministic name and goes on.
+// What is "wrong" are the reasons of policy.go in their order, "due" is what
+// renewal.go plans. What is wrong again right after it was mended waits for five
+// minutes (certificate_spacing.go): nothing that destroys a Secret, no spec and
+// no issuer turns into a stream of certificates.
+//
+// Every arrow is one write to a child or one to the status. The process may die
+// after any of them: the next pass finds the child by its deterministic name and
+// goes on.
 //
 // The states of the other kinds are drawn at the top of their files.
 package lifecycle
