@@ -16,13 +16,17 @@ import (
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 )
 
-// CacheOptions says what the manager's cache holds. managedFields are dropped:
-// nothing reads them and they are a third of an object's size.
+// CacheOptions says what the manager's cache holds. managedFields are dropped
+// but for our part of those of Secrets: nothing else reads them and they are a
+// third of an object's size.
 func CacheOptions() cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}:  {Label: labels.SelectorFromSet(labels.Set{cmv1.PartOfCertManagerControllerLabelKey: "true"})},
+			&corev1.Secret{}: {
+				Label:     labels.SelectorFromSet(labels.Set{cmv1.PartOfCertManagerControllerLabelKey: "true"}),
+				Transform: keepApplied(),
+			},
 			&corev1.Pod{}:     {Label: solverSelector()},
 			&corev1.Service{}: {Label: solverSelector()},
 			// Those of the shared responder's Services, and of the Service of

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +28,9 @@ const (
 	// ByIssuer finds Certificates by their issuer, with the value of IssuerKey.
 	// Those of an Issuer are in its namespace besides.
 	ByIssuer = "issuer"
+	// ByPassword finds Certificates by the Secrets with the passwords of their
+	// keystores, which are in their namespace.
+	ByPassword = "password"
 	// ByProcessing finds Challenges that occupy a slot, with the value "true".
 	ByProcessing = "processing"
 )
@@ -55,6 +59,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&corev1.Secret{}, ByController, controllerUID},
 		{&cmv1.Certificate{}, BySecret, func(o client.Object) []string { return []string{o.(*cmv1.Certificate).Spec.SecretName} }},
 		{&cmv1.Certificate{}, ByIssuer, func(o client.Object) []string { return []string{IssuerKey(o.(*cmv1.Certificate).Spec.IssuerRef)} }},
+		{&cmv1.Certificate{}, ByPassword, passwordSecrets},
 		{&cmv1.CertificateRequest{}, ByController, controllerUID},
 		{&acmev1.Order{}, ByController, controllerUID},
 		{&acmev1.Challenge{}, ByController, controllerUID},
@@ -76,6 +81,21 @@ func controllerUID(o client.Object) []string {
 		return nil
 	}
 	return []string{string(owner.UID)}
+}
+
+func passwordSecrets(o client.Object) []string {
+	stores := o.(*cmv1.Certificate).Spec.Keystores
+	if stores == nil {
+		return nil
+	}
+	var names []string
+	if jks := stores.JKS; jks != nil && jks.Create && jks.PasswordSecretRef.Name != "" {
+		names = append(names, jks.PasswordSecretRef.Name)
+	}
+	if p12 := stores.PKCS12; p12 != nil && p12.Create && p12.PasswordSecretRef.Name != "" && !slices.Contains(names, p12.PasswordSecretRef.Name) {
+		names = append(names, p12.PasswordSecretRef.Name)
+	}
+	return names
 }
 
 func processing(o client.Object) []string {

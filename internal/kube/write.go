@@ -2,10 +2,14 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,6 +41,40 @@ func ApplySecret(ctx context.Context, c client.Client, secret runtime.ApplyConfi
 		return fmt.Errorf("apply secret: %w", err)
 	}
 	return nil
+}
+
+// maxRefusal bounds what is passed on of a refusal, in bytes. Policies may say
+// a lot.
+const maxRefusal = 300
+
+// Refusal says whether the API server has refused a write for what it is, by
+// its rules or somebody's policy, and with which words. The same write would be
+// refused again, until somebody changes something.
+func Refusal(err error) (text string, refused bool) {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return "", false
+	}
+	s := status.Status()
+	switch s.Code {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+	default:
+		return "", false
+	}
+	text = s.Message
+	if d := s.Details; s.Reason == metav1.StatusReasonInvalid && d != nil {
+		// Kind and name of what is refused are said by who passes it on.
+		if _, causes, found := strings.Cut(text, fmt.Sprintf("%q is invalid: ", d.Name)); found {
+			text = causes
+		}
+	}
+	if text == "" {
+		text = string(s.Reason)
+	}
+	if len(text) > maxRefusal {
+		text = strings.ToValidUTF8(text[:maxRefusal], "") + "..."
+	}
+	return text, true
 }
 
 // Retry is how a pass ends that could not be carried out. A conflict says only

@@ -49,6 +49,8 @@ type CertificateSeen struct {
 
 	// Backoff is the wait after failed issuances; zero is IssuanceBackoff.
 	Backoff Backoff
+
+	SecretSeen
 }
 
 // CertificateDecision is what NextCertificate comes to.
@@ -143,6 +145,7 @@ func NextCertificate(seen CertificateSeen, now time.Time) CertificateDecision {
 	if seen.Certificate.DeletionTimestamp.IsZero() {
 		c.markFormerCA()
 	}
+	c.heedRefusal()
 	return c.CertificateDecision
 }
 

@@ -46,7 +46,7 @@ func (c *certificateLadder) notes() []Event {
 	if note := rivalsText(c.seen); note != "" {
 		list = append(list, Event{Type: Warning, Reason: ReasonSecretConflict, Message: note})
 	}
-	return list
+	return append(list, c.seen.secretNotes()...)
 }
 
 // reportWindows says what is wrong with renewal windows that can not be

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -25,6 +27,11 @@ type StoredSecret struct {
 	Labels      map[string]string
 	Annotations map[string]string
 	Data        map[string][]byte
+
+	Type      corev1.SecretType
+	Immutable bool
+	Owners    []metav1.OwnerReference
+	Applied   *AppliedFields // nil if it can not be told
 
 	// PublicKey belongs to tls.key. It is nil, and KeyErr says why, if that
 	// does not parse; both are nil if it is empty.
