@@ -74,6 +74,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 				Clock: time.Now, Random: rand.Reader, Secrets: secrets, Workers: cfg.Workers,
 				ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 				CopiedAnnotations:        cfg.CopiedAnnotations, OwnSecrets: cfg.OwnSecrets, Backoff: cfg.Backoff,
+				RenewalInfo: accounts,
 			})
 		}},
 		{"request", func() error {

@@ -34,7 +34,7 @@ func (r *reconciler) act(ctx context.Context, seen *lifecycle.CertificateSeen, a
 		return r.delete(ctx, &corev1.Secret{}, seen.Certificate.Namespace, a.Name, a.UID)
 	case lifecycle.CreateRequest:
 		log.Info("create request", "request", a.Name)
-		return r.createRequest(ctx, seen, a)
+		return r.createRequest(ctx, seen, a, now)
 	case lifecycle.DeleteRequest:
 		log.Info("delete request", "request", a.Name)
 		return r.delete(ctx, &cmv1.CertificateRequest{}, seen.Certificate.Namespace, a.Name, a.UID)
@@ -47,6 +47,9 @@ func (r *reconciler) act(ctx context.Context, seen *lifecycle.CertificateSeen, a
 	case lifecycle.SyncSecret:
 		log.Info("bring secret up to date", "secret", seen.Certificate.Spec.SecretName)
 		return r.apply(ctx, seen.Certificate, lifecycle.StoredContent(seen))
+	case lifecycle.AskRenewalInfo:
+		log.V(1).Info("ask when to renew", "certificate", a.CertificateID)
+		return r.askRenewalInfo(ctx, seen.Certificate, a)
 	}
 	return fmt.Errorf("act on %T: unknown action", action)
 }
@@ -67,7 +70,7 @@ func (r *reconciler) createNextKey(ctx context.Context, seen *lifecycle.Certific
 	return r.create(ctx, lifecycle.BuildNextKey(seen.Certificate, a.Name, keyPEM))
 }
 
-func (r *reconciler) createRequest(ctx context.Context, seen *lifecycle.CertificateSeen, a lifecycle.CreateRequest) error {
+func (r *reconciler) createRequest(ctx context.Context, seen *lifecycle.CertificateSeen, a lifecycle.CreateRequest, now time.Time) error {
 	keyPEM, err := r.nextKey(ctx, seen)
 	if err != nil {
 		return err
@@ -80,7 +83,9 @@ func (r *reconciler) createRequest(ctx context.Context, seen *lifecycle.Certific
 	if err != nil {
 		return fmt.Errorf("create signing request: %w", err)
 	}
-	return r.create(ctx, lifecycle.BuildRequest(seen.Certificate, a, seen.NextKey.Name, csr, r.CopiedAnnotations))
+	req := lifecycle.BuildRequest(seen.Certificate, a, seen.NextKey.Name, csr, r.CopiedAnnotations)
+	seen.MarkRenewal(req, now)
+	return r.create(ctx, req)
 }
 
 func (r *reconciler) storeCertificate(ctx context.Context, seen *lifecycle.CertificateSeen) error {

@@ -40,6 +40,8 @@ type Config struct {
 	OwnSecrets bool
 	// Backoff is the wait after failed issuances; zero is the default.
 	Backoff lifecycle.Backoff
+	// RenewalInfo asks ACME CAs when to renew. Nobody is asked if it is nil.
+	RenewalInfo RenewalAdvisor
 }
 
 type reconciler struct {
@@ -50,6 +52,7 @@ type reconciler struct {
 
 	rotations *rotations
 	turns     chan<- turn
+	inquiries *inquiries // nil if no CA is asked when to renew
 }
 
 // Setup adds the controller to the manager.
@@ -58,6 +61,13 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 	r := &reconciler{
 		Config: cfg, client: mgr.GetClient(), recorder: mgr.GetEventRecorder("cert-manager-certificates"),
 		rotations: newRotations(), turns: turns,
+	}
+	answers := make(chan turn, askers)
+	if cfg.RenewalInfo != nil {
+		r.inquiries = newInquiries(cfg.RenewalInfo, cfg.Clock, answers)
+		if err := mgr.Add(r.inquiries); err != nil {
+			return err
+		}
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("certificate").
@@ -72,6 +82,9 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 		Watches(&cmv1.Issuer{}, r.followCAs()).
 		Watches(&cmv1.ClusterIssuer{}, r.followCAs()).
 		WatchesRawSource(source.Channel(turns, enqueueTurn)).
+		WatchesRawSource(source.Channel(answers, enqueueTurn)).
+		Watches(&cmv1.Issuer{}, r.followSources()).
+		Watches(&cmv1.ClusterIssuer{}, r.followSources()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: cfg.Workers}).
 		Complete(r)
 }
@@ -83,6 +96,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.client.Get(ctx, req.NamespacedName, crt); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.rotations.forget(req.NamespacedName)
+			r.inquiries.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -102,6 +116,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 	}
 	r.reportRotation(&seen, &next)
+	r.inquiries.heard(req.NamespacedName, seen.ARI.Answer)
 	kube.Record(r.recorder, crt, next.Events)
 	return kube.WakeAt(next.Wake, now), nil
 }

@@ -35,6 +35,9 @@ func (r *reconciler) observe(ctx context.Context, crt *cmv1.Certificate) (lifecy
 	if err := r.seeCA(ctx, &seen); err != nil {
 		return seen, err
 	}
+	if err := r.seeARI(ctx, &seen); err != nil {
+		return seen, err
+	}
 	return seen, nil
 }
 
