@@ -107,6 +107,19 @@ func (c *Client) UpdateAccount(ctx context.Context, contact []string) (*Account,
 	return a.account(c.accountURL)
 }
 
+// DeactivateAccount ends the client's account for good: the server takes no further request by its key, and orders that are under
+// way are given up (RFC 8555 7.3.6). Certificates stay valid.
+func (c *Client) DeactivateAccount(ctx context.Context) (*Account, error) {
+	payload := struct {
+		Status Status `json:"status"`
+	}{StatusDeactivated}
+	a, err := c.post(ctx, post{action: ActionDeactivateAccount, url: c.accountURL, payload: payload})
+	if err != nil {
+		return nil, err
+	}
+	return a.account(c.accountURL)
+}
+
 func (a *answer) account(url string) (*Account, error) {
 	var document accountDocument
 	if err := a.decode(&document); err != nil {

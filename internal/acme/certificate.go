@@ -2,11 +2,13 @@ package acme
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -38,9 +40,16 @@ func (c *Chain) TopIssuer() string {
 	return c.Certificates[len(c.Certificates)-1].Issuer.CommonName
 }
 
+// SmallestChain is the preference, instead of an issuer's name, for the chain with the fewest bytes.
+const SmallestChain = "smallest"
+
 // PreferredChain picks the first chain with the given TopIssuer, or else the first: a preference is a wish, because CAs change
-// their chains (wire contract 1.5, preferredChain). An empty preference picks the first. chains must not be empty.
+// their chains (wire contract 1.5, preferredChain). An empty preference picks the first, SmallestChain the first of those with
+// the fewest bytes. chains must not be empty.
 func PreferredChain(chains []*Chain, topIssuer string) *Chain {
+	if topIssuer == SmallestChain {
+		return slices.MinFunc(chains, func(a, b *Chain) int { return cmp.Compare(len(a.PEM), len(b.PEM)) })
+	}
 	if topIssuer != "" {
 		for _, chain := range chains {
 			if chain.TopIssuer() == topIssuer {

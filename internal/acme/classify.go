@@ -3,7 +3,6 @@ package acme
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -68,9 +67,10 @@ func classifyProblem(p *Problem, now time.Time) Class {
 		return Class{Kind: Retry} // the resource moved; the directory is fetched again
 	case p.Type == typeServerInternal, p.Status >= 500:
 		return retryOrWait(p.RetryAfter)
-	case p.Type == typeUnauthorized && strings.Contains(strings.ToLower(p.Detail), "deactivated"):
+	case p.accountDeactivated():
 		return Class{Kind: Stalled}
-	case p.Action == ActionCreateAccount, p.Action == ActionGetAccount, p.Action == ActionUpdateAccount:
+	case p.Action == ActionCreateAccount, p.Action == ActionGetAccount, p.Action == ActionUpdateAccount,
+		p.Action == ActionDeactivateAccount, p.Action == ActionChangeKey:
 		return Class{Kind: Stalled}
 	}
 	return Class{Kind: Failed}

@@ -13,7 +13,8 @@
 //	jws.go             request authentication                          RFC 8555 6.2 to 6.4, RFC 7515
 //	keys.go            account keys, thumbprints, key authorizations   RFC 8555 8.1, RFC 7638
 //	eab.go             external account binding                        RFC 8555 7.3.4
-//	account.go         accounts                                        RFC 8555 7.1.2, 7.3
+//	account.go         accounts                                        RFC 8555 7.1.2, 7.3, 7.3.6
+//	keychange.go       another key for an account                      RFC 8555 7.3.5
 //	identifier.go      DNS and IP identifiers                          RFC 8555 9.7.7, RFC 8738
 //	order.go           orders and finalization                         RFC 8555 7.1.3, 7.4
 //	authorization.go   authorizations                                  RFC 8555 7.1.4, 7.5

@@ -52,6 +52,18 @@ func (e *TransportError) Unwrap() error { return e.Err }
 // the old one are lost.
 func IsAccountDoesNotExist(err error) bool { return isType(err, typeAccountDoesNotExist) }
 
+// IsAccountDeactivated tells that the account was deactivated, by its holder or by the server. Nothing brings it back.
+func IsAccountDeactivated(err error) bool {
+	p, ok := errors.AsType[*Problem](err)
+	return ok && p.accountDeactivated()
+}
+
+// accountDeactivated: there is no type for that. Servers call it unauthorized and say it in prose (RFC 8555 7.3.6).
+func (p *Problem) accountDeactivated() bool {
+	detail := strings.ToLower(p.Detail)
+	return p.Action != "" && p.Type == typeUnauthorized && strings.Contains(detail, "deactivated") && !strings.Contains(detail, "authorization")
+}
+
 // IsNotFound tells that the server does not know, or no longer knows, the order, authorization, challenge or certificate that
 // was asked for: it expired. A new order is the remedy.
 func IsNotFound(err error) bool {

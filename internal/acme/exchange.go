@@ -22,6 +22,8 @@ const (
 	ActionCreateAccount           Action = "create_account"
 	ActionGetAccount              Action = "get_account"
 	ActionUpdateAccount           Action = "update_account"
+	ActionDeactivateAccount       Action = "deactivate_account"
+	ActionChangeKey               Action = "change_key"
 	ActionCreateOrder             Action = "create_order"
 	ActionGetOrder                Action = "get_order"
 	ActionGetAuthorization        Action = "get_authorization"

@@ -1,0 +1,86 @@
+package acme
+
+import (
+	"context"
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// errNoKeyChange is returned by KeyChange without asking, if the directory names no resource for it.
+var errNoKeyChange = errors.New("change key: the CA does not offer it")
+
+// KeyChange replaces the account's key by another one (RFC 8555 7.3.5). The client keeps signing with the old key, so make one
+// for the new key afterwards. Store the new key before: if the answer is lost, the server may know either, and NewAccount with
+// OnlyReturnExisting, asked with the new key, tells which. The error is one that IsKeyChangeUnsupported knows if the server can
+// not do this.
+func (c *Client) KeyChange(ctx context.Context, key crypto.Signer) error {
+	if c.key == nil {
+		return errNoKey
+	}
+	if c.accountURL == "" {
+		return fmt.Errorf("%s: %w", ActionChangeKey.words(), errNoAccount)
+	}
+	directory, err := c.Directory(ctx)
+	if err != nil {
+		return err
+	}
+	if directory.KeyChange == "" {
+		return errNoKeyChange
+	}
+	payload, err := signKeyChange(directory.KeyChange, c.accountURL, c.key.Public(), key)
+	if err != nil {
+		return err
+	}
+	_, err = c.post(ctx, post{action: ActionChangeKey, url: directory.KeyChange, payload: payload})
+	if err != nil {
+		c.forgetDirectoryOn(err)
+	}
+	return err
+}
+
+// signKeyChange makes the inner JWS: signed by the new key, which it carries as jwk, without a nonce, for the same url as the
+// outer one; the payload names the account and the old key (RFC 8555 7.3.5).
+func signKeyChange(url, accountURL string, old crypto.PublicKey, key crypto.Signer) (json.RawMessage, error) {
+	algorithm, err := signatureAlgorithm(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ActionChangeKey.words(), err)
+	}
+	payload, err := json.Marshal(struct {
+		Account string           `json:"account"`
+		OldKey  *jose.JSONWebKey `json:"oldKey"`
+	}{accountURL, &jose.JSONWebKey{Key: old}})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ActionChangeKey.words(), err)
+	}
+	options := (&jose.SignerOptions{EmbedJWK: true}).WithHeader("url", url)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: accountSigner{key: key, algorithm: algorithm}}, options)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ActionChangeKey.words(), err)
+	}
+	object, err := signer.Sign(payload)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ActionChangeKey.words(), err)
+	}
+	return json.RawMessage(object.FullSerialize()), nil
+}
+
+// IsKeyChangeUnsupported tells that the server has no key change: its directory names none, or nothing is there. The old key
+// remains the account's.
+func IsKeyChangeUnsupported(err error) bool {
+	if errors.Is(err, errNoKeyChange) {
+		return true
+	}
+	if actionOf(err) != ActionChangeKey {
+		return false
+	}
+	switch statusOf(err) {
+	case http.StatusNotImplemented, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return true
+	}
+	return false
+}
