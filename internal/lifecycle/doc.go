@@ -6,6 +6,9 @@
 //	NextRequest       CertificateRequest   request.go
 //	NextOrder         Order                order.go
 //	NextChallenge     Challenge            challenge.go
+//	NextIssuer        Issuer, ClusterIssuer   issuer.go
+//
+// and one that gives turns to many Certificates: NextRotation, rotation.go.
 //
 // They are pure: no I/O, no clock but the one passed in, no chance. The same
 // input gives the same decision, so the controllers, the command line's
@@ -46,6 +49,16 @@
 // Every arrow is one write to a child or one to the status. The process may die
 // after any of them: the next pass finds the child by its deterministic name and
 // goes on.
+//
+// # When the CA of an issuer changes
+//
+// A certificate belongs to the CA of its issuer if it verifies under that: the
+// same key and the same subject. So a CA that was renewed with both is the same
+// CA. Nothing is issued then, but the chain in tls.crt and the ca.crt of each
+// Secret are replaced by the present ones, or clients that trust ca.crt would
+// be left with a root that expires. Any other change makes a former CA of the
+// one before: its certificates are marked SignedByFormerCA, stay Ready, and are
+// issued anew in turns if the issuer says so. rotation.go draws it.
 //
 // The states of the other kinds are drawn at the top of their files.
 package lifecycle
