@@ -18,18 +18,18 @@ const maxShapes = 1024
 // they share one copy.
 func keepApplied() toolscache.TransformFunc {
 	var mu sync.Mutex
-	shapes := map[string][]byte{}
-	share := func(raw string) []byte {
+	shapes := map[string]*metav1.FieldsV1{}
+	share := func(fields *metav1.FieldsV1) *metav1.FieldsV1 {
 		mu.Lock()
 		defer mu.Unlock()
-		shape, known := shapes[raw]
-		if !known {
-			shape = []byte(raw)
-			if len(shapes) < maxShapes {
-				shapes[raw] = shape
-			}
+		raw := fields.GetRawString()
+		if shape, known := shapes[raw]; known {
+			return shape
 		}
-		return shape
+		if len(shapes) < maxShapes {
+			shapes[raw] = fields
+		}
+		return fields
 	}
 	return func(in any) (any, error) {
 		secret, ok := in.(*corev1.Secret)
@@ -42,9 +42,7 @@ func keepApplied() toolscache.TransformFunc {
 			if e.Manager != string(SecretOwner) || e.Operation != metav1.ManagedFieldsOperationApply || e.FieldsV1 == nil {
 				continue
 			}
-			fields := &metav1.FieldsV1{}
-			fields.SetRawBytes(share(e.FieldsV1.GetRawString()))
-			kept = append(kept, metav1.ManagedFieldsEntry{Manager: e.Manager, Operation: e.Operation, FieldsV1: fields})
+			kept = append(kept, metav1.ManagedFieldsEntry{Manager: e.Manager, Operation: e.Operation, FieldsV1: share(e.FieldsV1)})
 		}
 		secret.ManagedFields = kept
 		return secret, nil

@@ -48,6 +48,10 @@ func TestIndexes(t *testing.T) {
 	crt := func(ref cmmeta.IssuerReference) *cmv1.Certificate {
 		return &cmv1.Certificate{Spec: cmv1.CertificateSpec{SecretName: "www-tls", IssuerRef: ref}}
 	}
+	stores := func(k *cmv1.CertificateKeystores) *cmv1.Certificate {
+		return &cmv1.Certificate{Spec: cmv1.CertificateSpec{Keystores: k}}
+	}
+	jks, p12 := &cmv1.JKSKeystore{Create: true, PasswordSecretRef: selector("a")}, &cmv1.PKCS12Keystore{Create: true, PasswordSecretRef: selector("b")}
 	rows := []struct {
 		index  string
 		object client.Object
@@ -64,6 +68,10 @@ func TestIndexes(t *testing.T) {
 		{"*v1.Certificate by issuer", crt(cmmeta.IssuerReference{Name: "ca", Kind: "Issuer", Group: "cert-manager.io"}), []string{"cert-manager.io/Issuer/ca"}},
 		{"*v1.Certificate by issuer", crt(cmmeta.IssuerReference{Name: "ca", Kind: "ClusterIssuer"}), []string{"cert-manager.io/ClusterIssuer/ca"}},
 		{"*v1.Certificate by issuer", crt(cmmeta.IssuerReference{Name: "ca", Kind: "Issuer", Group: "example.com"}), []string{"example.com/Issuer/ca"}},
+		{"*v1.Certificate by password", stores(nil), nil},
+		{"*v1.Certificate by password", stores(&cmv1.CertificateKeystores{JKS: jks, PKCS12: p12}), []string{"a", "b"}},
+		{"*v1.Certificate by password", stores(&cmv1.CertificateKeystores{JKS: jks, PKCS12: &cmv1.PKCS12Keystore{Create: true, PasswordSecretRef: selector("a")}}), []string{"a"}},
+		{"*v1.Certificate by password", stores(&cmv1.CertificateKeystores{JKS: &cmv1.JKSKeystore{PasswordSecretRef: selector("a")}, PKCS12: &cmv1.PKCS12Keystore{Create: true, Password: new("b")}}), nil},
 		{"*v1.Challenge by processing", &acmev1.Challenge{Status: acmev1.ChallengeStatus{Processing: true}}, []string{"true"}},
 		{"*v1.Challenge by processing", &acmev1.Challenge{}, nil},
 		{"*v1.Issuer by secret", &cmv1.Issuer{Spec: acme}, []string{"account", "eab"}},
