@@ -3,11 +3,11 @@ package certificate
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 	applymetav1 "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -46,7 +46,7 @@ func (r *reconciler) act(ctx context.Context, seen *lifecycle.CertificateSeen, a
 		return r.storeTemporary(ctx, seen, now)
 	case lifecycle.SyncSecret:
 		log.Info("bring secret up to date", "secret", seen.Certificate.Spec.SecretName)
-		return r.apply(ctx, seen.Certificate, lifecycle.StoredContent(seen))
+		return r.apply(ctx, seen, lifecycle.StoredContent(seen))
 	case lifecycle.AskRenewalInfo:
 		log.V(1).Info("ask when to renew", "certificate", a.CertificateID)
 		return r.askRenewalInfo(ctx, seen.Certificate, a)
@@ -94,7 +94,7 @@ func (r *reconciler) storeCertificate(ctx context.Context, seen *lifecycle.Certi
 		return err
 	}
 	issued := seen.Next.Object.Status
-	return r.apply(ctx, seen.Certificate, lifecycle.ContentOf(seen.Certificate, seen.Next.Chain[0], keyPEM, issued.Certificate, issued.CA))
+	return r.apply(ctx, seen, lifecycle.NewContent(seen, seen.Next.Chain[0], keyPEM, issued.Certificate, issued.CA))
 }
 
 func (r *reconciler) storeTemporary(ctx context.Context, seen *lifecycle.CertificateSeen, now time.Time) error {
@@ -114,7 +114,7 @@ func (r *reconciler) storeTemporary(ctx context.Context, seen *lifecycle.Certifi
 	if err != nil {
 		return fmt.Errorf("read temporary certificate: %w", err)
 	}
-	return r.apply(ctx, seen.Certificate, lifecycle.ContentOf(seen.Certificate, chain[0], keyPEM, chainPEM, nil))
+	return r.apply(ctx, seen, lifecycle.NewContent(seen, chain[0], keyPEM, chainPEM, nil))
 }
 
 // encodedKey is the next key in the encoding that the spec asks for.
@@ -144,32 +144,32 @@ func (r *reconciler) nextKey(ctx context.Context, seen *lifecycle.CertificateSee
 }
 
 // apply writes our part of the Certificate's Secret.
-func (r *reconciler) apply(ctx context.Context, crt *cmv1.Certificate, content lifecycle.SecretContent) error {
+func (r *reconciler) apply(ctx context.Context, seen *lifecycle.CertificateSeen, content lifecycle.SecretContent) error {
+	crt := seen.Certificate
+	secretType := corev1.SecretTypeTLS
+	var present map[string][]byte
+	if seen.Secret != nil {
+		present = seen.Secret.Data
+		if seen.Secret.Type != "" {
+			secretType = seen.Secret.Type // it can not be changed
+		}
+	}
+	stores, err := r.keystores(ctx, crt, content.Data, present)
+	if err != nil {
+		return err
+	}
+	maps.Copy(content.Data, stores.Data)
 	secret := applycorev1.Secret(crt.Spec.SecretName, crt.Namespace).
 		WithLabels(content.Labels).
 		WithAnnotations(content.Annotations).
 		WithData(content.Data).
-		WithType(r.secretType(ctx, crt))
-	if r.OwnSecrets {
-		secret.WithOwnerReferences(ownerReference(crt))
+		WithType(secretType)
+	if o := content.Owner; o != nil {
+		secret.WithOwnerReferences(applymetav1.OwnerReference().
+			WithAPIVersion(o.APIVersion).WithKind(o.Kind).WithName(o.Name).WithUID(o.UID).
+			WithController(true).WithBlockOwnerDeletion(true))
 	}
 	return kube.ApplySecret(ctx, r.client, secret)
-}
-
-// secretType keeps the type of a Secret that exists: it is immutable.
-func (r *reconciler) secretType(ctx context.Context, crt *cmv1.Certificate) corev1.SecretType {
-	secret, err := r.Secrets.Get(ctx, types.NamespacedName{Namespace: crt.Namespace, Name: crt.Spec.SecretName})
-	if err != nil || secret.Type == "" {
-		return corev1.SecretTypeTLS
-	}
-	return secret.Type
-}
-
-func ownerReference(crt *cmv1.Certificate) *applymetav1.OwnerReferenceApplyConfiguration {
-	ref := metav1.NewControllerRef(crt, cmv1.GroupVersion.WithKind(cmv1.CertificateKind))
-	return applymetav1.OwnerReference().
-		WithAPIVersion(ref.APIVersion).WithKind(ref.Kind).WithName(ref.Name).WithUID(ref.UID).
-		WithController(true).WithBlockOwnerDeletion(true)
 }
 
 // create makes a child. One that is there already was made by an earlier pass

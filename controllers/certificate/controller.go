@@ -50,6 +50,9 @@ type reconciler struct {
 	client   client.Client
 	recorder events.EventRecorder
 
+	stores   *storeMemory
+	refusals refusals
+
 	rotations *rotations
 	turns     chan<- turn
 	inquiries *inquiries // nil if no CA is asked when to renew
@@ -57,9 +60,13 @@ type reconciler struct {
 
 // Setup adds the controller to the manager.
 func Setup(mgr ctrl.Manager, cfg Config) error {
+	stores, err := newStoreMemory(cfg.Random)
+	if err != nil {
+		return err
+	}
 	turns := make(chan turn, lifecycle.MaxReissues)
 	r := &reconciler{
-		Config: cfg, client: mgr.GetClient(), recorder: mgr.GetEventRecorder("cert-manager-certificates"),
+		Config: cfg, client: mgr.GetClient(), recorder: mgr.GetEventRecorder("cert-manager-certificates"), stores: stores,
 		rotations: newRotations(), turns: turns,
 	}
 	answers := make(chan turn, askers)
@@ -77,7 +84,7 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOfSecret)).
 		WatchesRawSource(source.Kind(cfg.Secrets.Foreign(), kube.SecretMetadata(),
 			handler.TypedEnqueueRequestsFromMapFunc(func(ctx context.Context, s *metav1.PartialObjectMetadata) []reconcile.Request {
-				return r.certificatesOf(ctx, s.Namespace, s.Name)
+				return r.usersOfSecret(ctx, s)
 			}))).
 		Watches(&cmv1.Issuer{}, r.followCAs()).
 		Watches(&cmv1.ClusterIssuer{}, r.followCAs()).
@@ -95,6 +102,8 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	crt := &cmv1.Certificate{}
 	if err := r.client.Get(ctx, req.NamespacedName, crt); err != nil {
 		if apierrors.IsNotFound(err) {
+			r.stores.forget(req.NamespacedName)
+			r.refusals.forget(req.NamespacedName)
 			r.rotations.forget(req.NamespacedName)
 			r.inquiries.forget(req.NamespacedName)
 		}
@@ -107,7 +116,11 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	now := r.Clock()
 	next := lifecycle.NextCertificate(seen, now)
 	if err := r.act(ctx, seen.WithPresentChain(), next.Action, now); err != nil {
-		return kube.Retry(err)
+		var refused bool
+		if seen.Refusal, refused = r.refusals.tell(req.NamespacedName, &seen, next.Action, err, now); !refused {
+			return kube.Retry(err)
+		}
+		next = lifecycle.NextCertificate(seen, now)
 	}
 	if !equality.Semantic.DeepEqual(crt.Status, next.Status) {
 		crt.Status = next.Status
@@ -125,7 +138,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // has the right to it can change with each of them.
 func (r *reconciler) rivals(ctx context.Context, o client.Object) []reconcile.Request {
 	crt := o.(*cmv1.Certificate)
-	all := r.certificatesOf(ctx, crt.Namespace, crt.Spec.SecretName)
+	all := r.certificatesOf(ctx, crt.Namespace, crt.Spec.SecretName, kube.BySecret)
 	others := all[:0]
 	for _, other := range all {
 		if other.Name != crt.Name {
@@ -135,10 +148,12 @@ func (r *reconciler) rivals(ctx context.Context, o client.Object) []reconcile.Re
 	return others
 }
 
-// usersOfSecret are the Certificates to look at when a labelled Secret
-// changes: those that name it, and the one whose next key it is.
+// usersOfSecret are the Certificates to look at when a Secret changes: those
+// that name it, those whose keystores have their password in it, and the one
+// whose next key it is.
 func (r *reconciler) usersOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
-	requests := r.certificatesOf(ctx, secret.GetNamespace(), secret.GetName())
+	requests := r.certificatesOf(ctx, secret.GetNamespace(), secret.GetName(), kube.BySecret)
+	requests = append(requests, r.certificatesOf(ctx, secret.GetNamespace(), secret.GetName(), kube.ByPassword)...)
 	owner := metav1.GetControllerOfNoCopy(secret)
 	if owner != nil && owner.Kind == cmv1.CertificateKind && secret.GetLabels()[cmv1.IsNextPrivateKeySecretLabelKey] == "true" {
 		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: secret.GetNamespace(), Name: owner.Name}})
@@ -146,8 +161,8 @@ func (r *reconciler) usersOfSecret(ctx context.Context, secret client.Object) []
 	return requests
 }
 
-func (r *reconciler) certificatesOf(ctx context.Context, namespace, secret string) []reconcile.Request {
-	list, err := r.sharing(ctx, namespace, secret)
+func (r *reconciler) certificatesOf(ctx context.Context, namespace, secret, index string) []reconcile.Request {
+	list, err := r.sharing(ctx, namespace, secret, index)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "find certificates of secret", "namespace", namespace, "secret", secret)
 		return nil

@@ -19,6 +19,7 @@ import (
 func (r *reconciler) observe(ctx context.Context, crt *cmv1.Certificate) (lifecycle.CertificateSeen, error) {
 	seen := lifecycle.CertificateSeen{Certificate: crt, Backoff: r.Backoff}
 	seen.Wanted, seen.WantedErr = lifecycle.ParseSpec(&crt.Spec)
+	seen.OwnSecrets = r.OwnSecrets
 	var err error
 	if seen.Secret, err = r.secret(ctx, crt); err != nil {
 		return seen, err
@@ -34,6 +35,11 @@ func (r *reconciler) observe(ctx context.Context, crt *cmv1.Certificate) (lifecy
 	}
 	if err := r.seeCA(ctx, &seen); err != nil {
 		return seen, err
+	}
+	if seen.Secret.Leaf() != nil && seen.Secret.PublicKey != nil && crt.Spec.Keystores != nil {
+		if seen.Keystores, err = r.keystores(ctx, crt, lifecycle.StoredContent(&seen).Data, seen.Secret.Data); err != nil {
+			return seen, err
+		}
 	}
 	if err := r.seeARI(ctx, &seen); err != nil {
 		return seen, err
@@ -56,12 +62,12 @@ func (r *reconciler) secret(ctx context.Context, crt *cmv1.Certificate) (*lifecy
 	if err != nil {
 		return nil, err
 	}
-	return lifecycle.ReadSecret(secret.Labels, secret.Annotations, secret.Data), nil
+	return lifecycle.ReadSecretObject(secret, string(kube.SecretOwner)), nil
 }
 
 // shareSecret finds the other Certificates that name this one's Secret.
 func (r *reconciler) shareSecret(ctx context.Context, seen *lifecycle.CertificateSeen) error {
-	list, err := r.sharing(ctx, seen.Certificate.Namespace, seen.Certificate.Spec.SecretName)
+	list, err := r.sharing(ctx, seen.Certificate.Namespace, seen.Certificate.Spec.SecretName, kube.BySecret)
 	if err != nil || len(list) == 0 || (len(list) == 1 && list[0].Name == seen.Certificate.Name) {
 		return err
 	}
@@ -77,9 +83,11 @@ func (r *reconciler) shareSecret(ctx context.Context, seen *lifecycle.Certificat
 	return nil
 }
 
-func (r *reconciler) sharing(ctx context.Context, namespace, secret string) ([]cmv1.Certificate, error) {
+// sharing finds Certificates by a Secret that they name, where the index says
+// what for.
+func (r *reconciler) sharing(ctx context.Context, namespace, secret, index string) ([]cmv1.Certificate, error) {
 	list := &cmv1.CertificateList{}
-	err := r.client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{kube.BySecret: secret},
+	err := r.client.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{index: secret},
 		client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, fmt.Errorf("list certificates by secret: %w", err)
