@@ -56,7 +56,8 @@ type accountDocument struct {
 // NewAccount creates the key's account, or finds it: the server knows the account by the key, so that asking twice does no harm
 // (RFC 8555 7.3, 7.3.1). The client does not begin to use the account: see WithAccount.
 func (c *Client) NewAccount(ctx context.Context, request AccountRequest) (*Account, error) {
-	if c.key == nil {
+	key := c.account.signer()
+	if key == nil {
 		return nil, errNoKey
 	}
 	directory, err := c.Directory(ctx)
@@ -70,7 +71,7 @@ func (c *Client) NewAccount(ctx context.Context, request AccountRequest) (*Accou
 		EAB                any      `json:"externalAccountBinding,omitempty"`
 	}{Contact: request.Contact, TermsAgreed: request.TermsAgreed, OnlyReturnExisting: request.OnlyReturnExisting}
 	if request.EAB != nil {
-		if payload.EAB, err = request.EAB.sign(directory.NewAccount, c.key.Public()); err != nil {
+		if payload.EAB, err = request.EAB.sign(directory.NewAccount, key.Public()); err != nil {
 			return nil, err
 		}
 	}

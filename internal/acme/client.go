@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -35,12 +36,11 @@ type Config struct {
 	Clock func() time.Time
 }
 
-// Client speaks to one ACME server for one account. It is immutable and safe for concurrent use.
+// Client speaks to one ACME server for one account. It is safe for concurrent use, and immutable but for KeyChange.
 type Client struct {
 	directoryURL string
 	http         *http.Client
-	key          crypto.Signer
-	algorithm    jose.SignatureAlgorithm
+	account      *accountKey
 	accountURL   string
 	userAgent    string
 	nonces       *NoncePool
@@ -65,7 +65,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		directoryURL: config.DirectoryURL,
 		http:         withRedirectPolicy(config.HTTPClient),
-		key:          config.Key,
+		account:      new(accountKey),
 		accountURL:   config.AccountURL,
 		userAgent:    config.UserAgent,
 		nonces:       config.Nonces,
@@ -74,11 +74,9 @@ func New(config Config) (*Client, error) {
 		clock:        config.Clock,
 	}
 	if config.Key != nil {
-		algorithm, err := signatureAlgorithm(config.Key.Public())
-		if err != nil {
+		if err := c.account.set(config.Key); err != nil {
 			return nil, fmt.Errorf("check account key: %w", err)
 		}
-		c.algorithm = algorithm
 	}
 	if config.AccountURL != "" {
 		if err := checkURL(config.AccountURL); err != nil {
@@ -115,8 +113,33 @@ func (c *Client) AccountURL() string { return c.accountURL }
 
 // KeyAuthorization is KeyAuthorization for the client's account key.
 func (c *Client) KeyAuthorization(token string) (string, error) {
-	if c.key == nil {
+	key := c.account.signer()
+	if key == nil {
 		return "", errNoKey
 	}
-	return KeyAuthorization(token, c.key.Public())
+	return KeyAuthorization(token, key.Public())
+}
+
+// accountKey is the key that requests are signed with. A change of it waits for the requests that are under way, and those that
+// come meanwhile wait for it, so that none is signed by a key that the server knows no more when it arrives.
+type accountKey struct {
+	mu        sync.RWMutex
+	key       crypto.Signer // nil if there is none
+	algorithm jose.SignatureAlgorithm
+}
+
+func (a *accountKey) signer() crypto.Signer {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.key
+}
+
+// set needs the lock, unless nobody else has the client yet.
+func (a *accountKey) set(key crypto.Signer) error {
+	algorithm, err := signatureAlgorithm(key.Public())
+	if err != nil {
+		return err
+	}
+	a.key, a.algorithm = key, algorithm
+	return nil
 }

@@ -56,7 +56,7 @@ func TestExternalAccountIsBoundToTheAccountKey(t *testing.T) {
 				t.Errorf("%s: verify: %v", name, err)
 			}
 		}
-		want, err := (&jose.JSONWebKey{Key: c.key.Public()}).MarshalJSON()
+		want, err := (&jose.JSONWebKey{Key: c.account.signer().Public()}).MarshalJSON()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,16 +83,18 @@ func IsOrderNotReady(err error) bool { return isType(err, typeOrderNotReady) }
 // IsAlreadyReplaced tells that the certificate named by OrderRequest.Replaces has been renewed by another order (RFC 9773 7.4).
 func IsAlreadyReplaced(err error) bool { return isType(err, typeAlreadyReplaced) }
 
-// IsReplacesRefused tells that NewOrder failed because of OrderRequest.Replaces: already replaced, unknown, of another account or
+// IsReplacesRefused tells that NewOrder may have failed because of OrderRequest.Replaces: already replaced, unknown, of another account or
 // of other names. The same request without it is the remedy. Ask only when Replaces was set: servers use various types for
-// this, so that it is partly the wording that tells.
+// this, and words of their own, so that a request that is malformed or not authorized for whatever reason counts: to ask once more
+// without costs little.
 func IsReplacesRefused(err error) bool {
 	p, ok := errors.AsType[*Problem](err)
 	if !ok || p.Action != ActionCreateOrder {
 		return false
 	}
 	detail := strings.ToLower(p.Detail)
-	return p.Type == typeAlreadyReplaced ||
+	return p.Type == typeAlreadyReplaced || p.Type == typePrefix+"malformed" ||
+		(p.Type == typeUnauthorized && !strings.Contains(detail, "deactivated")) ||
 		strings.Contains(detail, "replace") || // also "replaced", "replacement", "replaces"
 		strings.Contains(detail, "certid") ||
 		strings.Contains(detail, "order for the given certificate") ||

@@ -168,7 +168,14 @@ type post struct {
 
 // post sends a signed request, again with another nonce as often as the server refuses the nonce (RFC 8555 6.5).
 func (c *Client) post(ctx context.Context, p post) (*answer, error) {
-	if c.key == nil {
+	c.account.mu.RLock()
+	defer c.account.mu.RUnlock()
+	return c.postByKey(ctx, p)
+}
+
+// postByKey is post for whoever holds the lock of the key.
+func (c *Client) postByKey(ctx context.Context, p post) (*answer, error) {
+	if c.account.key == nil {
 		return nil, fmt.Errorf("%s: %w", p.action.words(), errNoKey)
 	}
 	if !p.byKey && c.accountURL == "" {

@@ -13,14 +13,14 @@ import (
 
 // sign wraps a payload as RFC 8555 6.2 demands: flattened JSON serialisation, everything in the protected header, url equal to
 // the URL of the request. identifiedByKey puts the public key into the header (jwk, for newAccount), otherwise the account URL
-// goes there (kid).
+// goes there (kid). The caller holds the lock of the key.
 func (c *Client) sign(url, nonce string, payload []byte, identifiedByKey bool) (string, error) {
-	key := accountSigner{key: c.key, algorithm: c.algorithm}
+	key := accountSigner{key: c.account.key, algorithm: c.account.algorithm}
 	options := &jose.SignerOptions{NonceSource: singleNonce(nonce), EmbedJWK: identifiedByKey}
 	if !identifiedByKey {
 		key.keyID = c.accountURL
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: c.algorithm, Key: key}, options.WithHeader("url", url))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: key.algorithm, Key: key}, options.WithHeader("url", url))
 	if err != nil {
 		return "", fmt.Errorf("sign request: %w", err)
 	}

@@ -14,14 +14,11 @@ import (
 // errNoKeyChange is returned by KeyChange without asking, if the directory names no resource for it.
 var errNoKeyChange = errors.New("change key: the CA does not offer it")
 
-// KeyChange replaces the account's key by another one (RFC 8555 7.3.5). The client keeps signing with the old key, so make one
-// for the new key afterwards. Store the new key before: if the answer is lost, the server may know either, and NewAccount with
-// OnlyReturnExisting, asked with the new key, tells which. The error is one that IsKeyChangeUnsupported knows if the server can
-// not do this.
+// KeyChange replaces the account's key by another one (RFC 8555 7.3.5), with which the client, and those that WithAccount made of
+// it, sign from then on; no other request of theirs is under way meanwhile. Store the new key before: if the answer is lost, the
+// server may know either, and NewAccount with OnlyReturnExisting, asked with the new key, tells which. After an error the client
+// signs with the old key. The error is one that IsKeyChangeUnsupported knows if the server can not do this.
 func (c *Client) KeyChange(ctx context.Context, key crypto.Signer) error {
-	if c.key == nil {
-		return errNoKey
-	}
 	if c.accountURL == "" {
 		return fmt.Errorf("%s: %w", ActionChangeKey.words(), errNoAccount)
 	}
@@ -32,15 +29,20 @@ func (c *Client) KeyChange(ctx context.Context, key crypto.Signer) error {
 	if directory.KeyChange == "" {
 		return errNoKeyChange
 	}
-	payload, err := signKeyChange(directory.KeyChange, c.accountURL, c.key.Public(), key)
+	c.account.mu.Lock()
+	defer c.account.mu.Unlock()
+	if c.account.key == nil {
+		return errNoKey
+	}
+	payload, err := signKeyChange(directory.KeyChange, c.accountURL, c.account.key.Public(), key)
 	if err != nil {
 		return err
 	}
-	_, err = c.post(ctx, post{action: ActionChangeKey, url: directory.KeyChange, payload: payload})
-	if err != nil {
+	if _, err = c.postByKey(ctx, post{action: ActionChangeKey, url: directory.KeyChange, payload: payload}); err != nil {
 		c.forgetDirectoryOn(err)
+		return err
 	}
-	return err
+	return c.account.set(key)
 }
 
 // signKeyChange makes the inner JWS: signed by the new key, which it carries as jwk, without a nonce, for the same url as the

@@ -28,6 +28,7 @@ func TestNewKeyVouchesForTheAccountAndTheOldOneForTheRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			old := c.account.signer()
 			if err := c.KeyChange(t.Context(), key); err != nil {
 				t.Fatal(err)
 			}
@@ -62,16 +63,19 @@ func TestNewKeyVouchesForTheAccountAndTheOldOneForTheRequest(t *testing.T) {
 			if err := json.Unmarshal(payload, &got); err != nil {
 				t.Fatal(err)
 			}
-			old, err := Thumbprint(got.OldKey.Key)
+			oldThumbprint, err := Thumbprint(got.OldKey.Key)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := Thumbprint(c.key.Public())
+			want, err := Thumbprint(old.Public())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]string{c.AccountURL(), want}, []string{got.Account, old}); diff != "" {
+			if diff := cmp.Diff([]string{c.AccountURL(), want}, []string{got.Account, oldThumbprint}); diff != "" {
 				t.Errorf("account and old key (-want +got):\n%s", diff)
+			}
+			if c.account.signer() != key {
+				t.Error("the client goes on with the old key")
 			}
 		})
 	}
