@@ -16,7 +16,7 @@ import (
 
 // simSeeds is how many histories are simulated: some hundred at every run of
 // the tests, thousands before a release (go test -run Disturbances -seeds 3000).
-var simSeeds = flag.Int("seeds", 300, "histories of a Certificate to simulate")
+var simSeeds = flag.Int("seeds", 200, "histories of a Certificate to simulate")
 
 const tenYears = 3652 * day
 
