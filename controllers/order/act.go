@@ -67,8 +67,10 @@ func (r *Reconciler) fault(ctx context.Context, s *sight, step lifecycle.Step, e
 	}
 	now := r.clock()
 	fault := acmeview.Fault(err, now)
-	if place := s.Order.Spec.Replaces != "" && step == lifecycle.StepPlaceOrder; place && acme.IsReplacesRefused(err) {
-		fault.Code = lifecycle.AlreadyReplaced
+	if refused := (*replacesRefusedError)(nil); errors.As(err, &refused) {
+		// Some CAs answer as if they were in trouble themselves, which would be
+		// repeated for ever.
+		fault.Code, fault.Kind = lifecycle.AlreadyReplaced, lifecycle.Failed
 	}
 	if unusable := (*unusableSpecError)(nil); errors.As(err, &unusable) {
 		fault.Kind = lifecycle.Failed
@@ -83,6 +85,12 @@ func (r *Reconciler) fault(ctx context.Context, s *sight, step lifecycle.Step, e
 type unusableSpecError struct{ what string }
 
 func (e *unusableSpecError) Error() string { return e.what }
+
+// replacesRefusedError is about an order that may be placed if it does not say
+// which certificate it replaces.
+type replacesRefusedError struct{ error }
+
+func (e *replacesRefusedError) Unwrap() error { return e.error }
 
 func (r *Reconciler) place(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.PlaceOrder) error {
 	var addresses []netip.Addr
@@ -99,6 +107,9 @@ func (r *Reconciler) place(ctx context.Context, s *sight, ca *acme.Client, a lif
 		Profile:     a.Profile,
 		Replaces:    a.Replaces,
 	})
+	if a.Replaces != "" && acme.IsReplacesRefused(err) {
+		return &replacesRefusedError{err}
+	}
 	if err != nil {
 		return err
 	}

@@ -151,6 +151,7 @@ func buildOrder(in Input) (*acmev1.Order, error) {
 		DNSNames:    in.CSR.DNSNames,
 		IPAddresses: ipTexts(in.CSR),
 		Profile:     issuer.Profile,
+		Replaces:    lifecycle.Replaces(req),
 	}
 	if issuer.EnableDurationFeature {
 		spec.Duration = req.Spec.Duration

@@ -437,3 +437,18 @@ func TestRequestNamesTheCertificateThatItReplaces(t *testing.T) {
 		})
 	}
 }
+
+func TestReplacesIsTheNameOfACertificate(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE": true,
+		"a-_A.BB":                             true,
+		"":                                    false, ".": false, "AA.": false, ".AA": false, "AA": false, "AA.BB.CC": false, "A+.BB": false, "A A.BB": false, "AA.B\nB": false,
+		strings.Repeat("A", 256) + ".AA": false,
+	} {
+		req := &cmv1.CertificateRequest{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{ReplacesAnnotation: text}}}
+		if got := Replaces(req); (got == text) != (want || text == "") || (!want && got != "") {
+			t.Errorf("%q: replaces %q", text, got)
+		}
+	}
+}

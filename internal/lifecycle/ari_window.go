@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -198,6 +199,27 @@ func (seen *CertificateSeen) MarkRenewal(req *cmv1.CertificateRequest, now time.
 	if why != nil && why.Status == cmmeta.ConditionTrue && why.Reason == cmv1.CertificateReasonRenewing && seen.early(now) {
 		req.Annotations[EarlyRenewalAnnotation] = "true"
 	}
+}
+
+// Replaces is the certificate that a requested one replaces, for
+// Order.spec.replaces; empty if none, or if it is not the name of a certificate
+// (RFC 9773, section 4.1): requests may be made by users.
+func Replaces(req *cmv1.CertificateRequest) string {
+	id := req.Annotations[ReplacesAnnotation]
+	authority, serial, found := strings.Cut(id, ".")
+	if !found || len(id) > maxCertificateID || !isBase64URL(authority) || !isBase64URL(serial) {
+		return ""
+	}
+	return id
+}
+
+// maxCertificateID is far more than the 20 bytes that a serial number may have,
+// and the 20 or 32 of an authority's key, take in base64.
+const maxCertificateID = 256
+
+func isBase64URL(text string) bool {
+	_, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && text != "" && !strings.ContainsAny(text, "\r\n")
 }
 
 func (seen *CertificateSeen) sharesName() bool {
