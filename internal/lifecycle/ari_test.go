@@ -92,7 +92,7 @@ func TestRenewalInformationTranscripts(t *testing.T) {
 		},
 		"down": func(s *story) {
 			s.issued(90 * day)
-			s.renewalCA.says = failing("ask for renewal information: no answer from ca.example: connection refused")
+			s.renewalCA.says = failing("get renewal info: no answer from ca.example: connection refused")
 			for range 4 {
 				s.now = s.rest().Wake
 			}
@@ -102,7 +102,7 @@ func TestRenewalInformationTranscripts(t *testing.T) {
 			s.rest()
 		},
 		"nonsense-from-the-beginning": func(s *story) {
-			s.renewalCA.says = failing("ask for renewal information: ca.example answered 200 OK: suggestedWindow does not end after it starts")
+			s.renewalCA.says = failing("get renewal info: ca.example answered 200 OK: suggestedWindow does not end after it starts")
 			s.issued(90 * day)
 			s.now = s.rest().Wake
 			s.rest()
