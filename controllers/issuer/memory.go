@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
@@ -22,6 +23,7 @@ type memory struct {
 type recollection struct {
 	uid        types.UID
 	generation int64
+	asked      string // by annotations
 	changes    int
 	trouble    *lifecycle.IssuerTrouble
 }
@@ -36,9 +38,9 @@ func newMemory() *memory {
 func (m *memory) of(key types.NamespacedName, issuer cmv1.GenericIssuer) recollection {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := recollection{uid: issuer.GetUID(), generation: issuer.GetGeneration(), changes: m.changes[key]}
+	now := recollection{uid: issuer.GetUID(), generation: issuer.GetGeneration(), asked: issuers.Asked(issuer), changes: m.changes[key]}
 	before := m.issuers[key]
-	if before.trouble == nil || before.uid != now.uid || before.generation != now.generation {
+	if before.trouble == nil || before.uid != now.uid || before.generation != now.generation || before.asked != now.asked {
 		return now
 	}
 	if before.changes == now.changes || before.trouble.Fault.Kind == lifecycle.Wait {

@@ -37,6 +37,9 @@ type Accounts struct {
 	keys    map[keyPlace]*accountKey
 	clients map[string]*accountClient // by kind, namespace and name of the issuer
 	servers map[serverID]*server
+	// unused are the new keys of rollovers of which it is certain that no CA
+	// has been told, as their hashes, by the place of the old key.
+	unused map[keyPlace]string
 }
 
 func newAccounts(cfg Config) *Accounts {
@@ -50,6 +53,7 @@ func newAccounts(cfg Config) *Accounts {
 		keys:      map[keyPlace]*accountKey{},
 		clients:   map[string]*accountClient{},
 		servers:   map[serverID]*server{},
+		unused:    map[keyPlace]string{},
 	}
 }
 
@@ -86,38 +90,63 @@ func (a *Accounts) Client(ctx context.Context, issuer cmv1.GenericIssuer) (*acme
 	if spec == nil {
 		return nil, fmt.Errorf("%s is not an ACME issuer", nameOf(issuer))
 	}
-	key, err := a.key(ctx, a.placeOf(issuer))
+	place := a.placeOf(issuer)
+	key, err := a.key(ctx, place)
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("the account key of %s does not exist", nameOf(issuer))
 	}
 	if err != nil {
 		return nil, err
 	}
+	if a.isUnsettled(place, key) {
+		return nil, fmt.Errorf("the account key of %s is being replaced", nameOf(issuer))
+	}
 	status := issuer.GetStatus().ACME
-	if status == nil || status.URI == "" || status.LastPrivateKeyHash != key.hash {
+	if status == nil || status.URI == "" {
 		return nil, fmt.Errorf("the ACME account of %s is not registered yet", nameOf(issuer))
 	}
-	id := strings.Join([]string{cmKind(issuer), issuer.GetNamespace(), issuer.GetName()}, "/")
-	version := fmt.Sprintf("%s %d %s %s", issuer.GetUID(), issuer.GetGeneration(), status.URI, key.version)
+	id, version := clientOf(issuer, status.URI, key.hash)
 	a.mu.Lock()
 	kept := a.clients[id]
 	a.mu.Unlock()
 	if kept != nil && kept.version == version {
 		return kept.client, nil
 	}
+	if status.LastPrivateKeyHash != key.hash {
+		return nil, fmt.Errorf("the ACME account of %s is not registered yet", nameOf(issuer))
+	}
 	made, on, err := a.connect(spec, key.signer)
 	if err != nil {
 		return nil, err
 	}
 	made = made.WithAccount(status.URI)
+	a.keep(id, &accountClient{version: version, server: on, client: made})
+	return made, nil
+}
+
+// Asked is what annotations ask of an issuer's account: a change of it is a
+// reason to check the issuer, as a change of its spec is.
+func Asked(issuer cmv1.GenericIssuer) string {
+	annotations := issuer.GetAnnotations()
+	return fmt.Sprintf("%q", []string{
+		annotations[cmv1.AccountKeyAlgorithmAnnotation], annotations[cmv1.RolloverAccountKeyAnnotation], annotations[cmv1.DeactivateAccountAnnotation],
+	})
+}
+
+// clientOf names the client of an issuer's account, and a version of it.
+func clientOf(issuer cmv1.GenericIssuer, uri, keyHash string) (id, version string) {
+	id = strings.Join([]string{cmKind(issuer), issuer.GetNamespace(), issuer.GetName()}, "/")
+	return id, fmt.Sprintf("%s %d %s %s", issuer.GetUID(), issuer.GetGeneration(), uri, keyHash)
+}
+
+func (a *Accounts) keep(id string, made *accountClient) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.clients) >= maxKept {
 		clear(a.clients)
 	}
-	a.clients[id] = &accountClient{version: version, server: on, client: made}
+	a.clients[id] = made
 	a.dropServers()
-	return made, nil
 }
 
 // connect makes a client without an account.
@@ -178,6 +207,10 @@ type accountKey struct {
 	version string
 	signer  crypto.Signer
 	hash    string // as it stands in status.acme.lastPrivateKeyHash
+
+	pending     crypto.Signer // that is to replace it; nil if there is none
+	pendingHash string
+	rolledOver  string // the last request to replace it that was dealt with
 }
 
 // keyError is about the content of the Secret with an account key.
@@ -223,7 +256,10 @@ func (a *Accounts) key(ctx context.Context, place keyPlace) (*accountKey, error)
 	if err != nil {
 		return nil, err
 	}
-	key := &accountKey{version: version, signer: signer, hash: hash}
+	key := &accountKey{version: version, signer: signer, hash: hash, rolledOver: secret.Annotations[cmv1.AccountKeyRolloverDoneAnnotation]}
+	if err := key.readPending(secret.Data[place.pending()]); err != nil {
+		return nil, &keyError{fmt.Sprintf("Secret %q in namespace %q: %s: %v", place.Name, place.Namespace, place.pending(), err)}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.keys) >= maxKept {

@@ -24,7 +24,8 @@ type acmeServer struct {
 	refuse   func(what string) (status int, problem string, header http.Header)
 	needsEAB bool
 	// silent leaves contacts out of the answers, as some CAs do.
-	silent bool
+	silent      bool
+	losesAnswer bool
 }
 
 type testAccount struct {
@@ -78,6 +79,38 @@ func (s *acmeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.newAccount(w, r)
 	case strings.HasPrefix(r.URL.Path, "/account/"):
 		s.update(w, r)
+	case r.URL.Path == "/key-change":
+		s.changeKey(w, r)
+	}
+}
+
+// changeKey gives an account another key. With losesAnswer the account gets
+// it, and nobody is told.
+func (s *acmeServer) changeKey(w http.ResponseWriter, r *http.Request) {
+	var inner struct {
+		Protected string `json:"protected"`
+		Payload   string `json:"payload"`
+	}
+	readJWS(r, &inner)
+	if s.refused(w, "change key") {
+		return
+	}
+	var header protectedHeader
+	decode(inner.Protected, &header)
+	var payload struct {
+		OldKey json.RawMessage `json:"oldKey"`
+	}
+	decode(inner.Payload, &payload)
+	account := s.accounts[string(payload.OldKey)]
+	if account == nil || s.accounts[string(header.JWK)] != nil {
+		problem(w, http.StatusConflict, "malformed")
+		return
+	}
+	delete(s.accounts, string(payload.OldKey))
+	s.accounts[string(header.JWK)] = account
+	if s.losesAnswer {
+		s.losesAnswer = false
+		panic(http.ErrAbortHandler)
 	}
 }
 
@@ -129,16 +162,26 @@ func (s *acmeServer) newAccount(w http.ResponseWriter, r *http.Request) {
 func (s *acmeServer) update(w http.ResponseWriter, r *http.Request) {
 	var payload struct {
 		Contact []string `json:"contact"`
+		Status  string   `json:"status"`
 	}
 	readJWS(r, &payload)
-	if s.refused(w, "update") {
+	what := "update"
+	if payload.Status != "" {
+		what = "deactivate"
+	}
+	if s.refused(w, what) {
 		return
 	}
 	for _, account := range s.accounts {
-		if strings.HasSuffix(account.url, r.URL.Path) {
-			account.contact = payload.Contact
-			s.show(w, account)
+		if !strings.HasSuffix(account.url, r.URL.Path) {
+			continue
 		}
+		if payload.Status != "" {
+			account.status = payload.Status
+		} else {
+			account.contact = payload.Contact
+		}
+		s.show(w, account)
 	}
 }
 

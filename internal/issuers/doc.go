@@ -5,7 +5,8 @@
 //	ca.go           with the key of a CA in a Secret; keypair.go reads it
 //	acme.go         by an Order, which the order controller brings to an end
 //	accounts.go     the ACME account of an issuer: its key and its client;
-//	                registration.go makes the CA know it
+//	                registration.go makes the CA know it, rollover.go gives it
+//	                another key, deactivation.go ends it
 //
 // A signer answers with a lifecycle.Outcome. What it returns as an error is of
 // the API server or the machine, and is tried again; whatever a person can read

@@ -61,11 +61,12 @@ func (s *testSecrets) delete(namespace, name string) {
 	delete(s.secrets, types.NamespacedName{Namespace: namespace, Name: name})
 }
 
-// secretCreator is a client that can create Secrets only.
+// secretCreator is a client that can create and patch Secrets only.
 type secretCreator struct {
 	client.Client
 
 	secrets *testSecrets
+	refuse  func() error // of patches
 }
 
 func (c secretCreator) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
@@ -77,6 +78,32 @@ func (c secretCreator) Create(_ context.Context, o client.Object, _ ...client.Cr
 	}
 	stored.Labels = secret.Labels
 	secret.UID, secret.ResourceVersion = stored.UID, stored.ResourceVersion
+	return nil
+}
+
+// Patch stores what the patch made of the Secret, unless another version is
+// stored by now.
+func (c secretCreator) Patch(_ context.Context, o client.Object, _ client.Patch, _ ...client.PatchOption) error {
+	secret := o.(*corev1.Secret)
+	stored, err := c.secrets.Get(context.Background(), client.ObjectKeyFromObject(secret))
+	if err != nil {
+		return err
+	}
+	if c.refuse != nil {
+		if err := c.refuse(); err != nil {
+			return err
+		}
+	}
+	if stored.ResourceVersion != secret.ResourceVersion {
+		return apierrors.NewConflict(corev1.Resource("secrets"), secret.Name, nil)
+	}
+	c.secrets.put(secret.Namespace, secret.Name, secret.Data)
+	stored, err = c.secrets.Get(context.Background(), client.ObjectKeyFromObject(secret))
+	if err != nil {
+		return err
+	}
+	stored.Labels, stored.Annotations = secret.Labels, secret.Annotations
+	secret.ResourceVersion = stored.ResourceVersion
 	return nil
 }
 

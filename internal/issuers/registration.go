@@ -31,13 +31,17 @@ func (a *Accounts) check(ctx context.Context, issuer cmv1.GenericIssuer, now tim
 	if err := checkServer(spec.Server); err != nil {
 		return misconfigured(cmv1.IssuerReasonInvalidURL, err), nil
 	}
+	algorithm, err := algorithmOf(issuer)
+	if err != nil {
+		return misconfigured(cmv1.IssuerReasonInvalidConfig, err), nil
+	}
 	place := a.placeOf(issuer)
 	key, err := a.key(ctx, place)
 	if apierrors.IsNotFound(err) {
 		if spec.DisableAccountKeyGeneration {
 			return unverified(fmt.Sprintf("Secret %q with the account key does not exist in namespace %q, and disableAccountKeyGeneration is set", place.Name, place.Namespace)), nil
 		}
-		key, err = a.createKey(ctx, place)
+		key, err = a.createKey(ctx, place, algorithm)
 		if message, refused := refusedWrite(err); refused {
 			verdict := unverified(message)
 			verdict.Wake = now.Add(writeRecheck)
@@ -54,13 +58,31 @@ func (a *Accounts) check(ctx context.Context, issuer cmv1.GenericIssuer, now tim
 	if status := issuer.GetStatus().ACME; status != nil {
 		r.known = *status
 	}
-	if r.isDone() {
-		return r.registered(), nil
+	if a.isUnsettled(place, key) {
+		if verdict, err := a.settle(ctx, r, place); verdict != nil || err != nil {
+			return orNothing(verdict), err
+		}
 	}
-	if r.client, _, err = a.connect(spec, key.signer); err != nil {
-		return misconfigured(cmv1.IssuerReasonInvalidConfig, err), nil
+	if r.deactivated() || r.toDeactivate() {
+		return a.deactivate(ctx, r)
 	}
-	return r.run(ctx, a)
+	if !r.isDone() {
+		if r.client, _, err = a.connect(spec, r.key.signer); err != nil {
+			return misconfigured(cmv1.IssuerReasonInvalidConfig, err), nil
+		}
+		return r.run(ctx, a)
+	}
+	if r.toRollOver() {
+		return a.rollOver(ctx, r, place, algorithm)
+	}
+	return r.registered(), nil
+}
+
+func orNothing(verdict *lifecycle.IssuerVerdict) lifecycle.IssuerVerdict {
+	if verdict == nil {
+		return lifecycle.IssuerVerdict{}
+	}
+	return *verdict
 }
 
 // writeRecheck is when to try a refused write again: nobody tells when a
@@ -97,9 +119,23 @@ func unverified(message string) lifecycle.IssuerVerdict {
 	return lifecycle.IssuerVerdict{Reason: cmv1.IssuerReasonErrVerifyACMEAccount, Message: message}
 }
 
+// algorithmOf is the kind of account key that an issuer asks for; empty if it
+// does not say.
+func algorithmOf(issuer cmv1.GenericIssuer) (acme.KeyType, error) {
+	algorithm := acme.KeyType(issuer.GetAnnotations()[cmv1.AccountKeyAlgorithmAnnotation])
+	switch algorithm {
+	case "", acme.KeyRSA2048, acme.KeyECDSAP256, acme.KeyECDSAP384:
+		return algorithm, nil
+	}
+	return "", fmt.Errorf("annotation %s: %q is none of %s, %s, %s", cmv1.AccountKeyAlgorithmAnnotation, algorithm, acme.KeyRSA2048, acme.KeyECDSAP256, acme.KeyECDSAP384)
+}
+
 // createKey makes an account key and stores it, before any CA hears of it.
-func (a *Accounts) createKey(ctx context.Context, place keyPlace) (*accountKey, error) {
-	signer, err := acme.GenerateAccountKey(acme.KeyRSA2048) // contract 1.5
+func (a *Accounts) createKey(ctx context.Context, place keyPlace, algorithm acme.KeyType) (*accountKey, error) {
+	if algorithm == "" {
+		algorithm = acme.KeyRSA2048 // contract 1.5
+	}
+	signer, err := acme.GenerateAccountKey(algorithm)
 	if err != nil {
 		return nil, fmt.Errorf("generate account key: %w", err)
 	}
@@ -133,6 +169,7 @@ type registration struct {
 	issuer cmv1.GenericIssuer
 	spec   *acmev1.ACMEIssuer
 	key    *accountKey
+	secret *corev1.Secret // of the key, as this attempt has written it; nil if it has not
 	email  string
 	known  acmev1.ACMEIssuerStatus // before the attempt
 	client *acme.Client
@@ -223,7 +260,7 @@ func (r *registration) find(ctx context.Context) (*acme.Account, error) {
 		return nil, nil
 	}
 	// Some CAs refuse to look without a binding: then registering tells more.
-	if problem, ok := errors.AsType[*acme.Problem](err); ok && acme.Classify(problem, r.now).Kind == acme.Stalled {
+	if isRefusal(err, r.now) {
 		return nil, nil
 	}
 	return nil, err

@@ -45,6 +45,9 @@ type IssuerVerdict struct {
 	Fault *Fault
 	// ACME is what is known of the account by now; nil leaves it as it was.
 	ACME *acmev1.ACMEIssuerStatus
+	// Condition is another one than Ready that the check has come to; nil if
+	// there is none. A change of it is an event.
+	Condition *cmv1.IssuerCondition
 	// Wake is when the verdict may change by itself; zero: never.
 	Wake time.Time
 }
@@ -93,6 +96,7 @@ func NextIssuer(seen IssuerSeen, now time.Time) IssuerDecision {
 	if v := seen.Verdict; v != nil && v.ACME != nil {
 		p.d.Status.ACME = v.ACME.DeepCopy()
 	}
+	p.setOther()
 	switch {
 	case seen.Issuer.GetDeletionTimestamp() != nil:
 	case seen.Unserved != "":
@@ -160,6 +164,25 @@ func (p *issuerPass) wait() {
 	if !p.Trouble.Ready {
 		p.setReady(false, p.Trouble.Reason, message)
 	}
+}
+
+// setOther sets the other condition that the check has come to, and tells
+// people if that is news.
+func (p *issuerPass) setOther() {
+	if p.Verdict == nil || p.Verdict.Condition == nil {
+		return
+	}
+	c := *p.Verdict.Condition
+	c.ObservedGeneration = p.Issuer.GetGeneration()
+	event := Event{Type: Warning, Reason: c.Reason, Message: c.Message}
+	if c.Status == cmmeta.ConditionTrue {
+		event.Type = Normal
+	}
+	old := findIssuerCondition(p.d.Status.Conditions, c.Type)
+	if old == nil || old.Status != c.Status || old.Reason != c.Reason || old.Message != c.Message {
+		p.d.Events = append(p.d.Events, event)
+	}
+	p.d.Status.Conditions = SetIssuerCondition(p.d.Status.Conditions, c, p.now)
 }
 
 // setReady sets the condition, and tells people if that is news.

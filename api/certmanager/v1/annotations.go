@@ -47,6 +47,22 @@ const (
 	VenafiCustomFieldsAnnotationKey = "venafi.cert-manager.io/custom-fields"
 )
 
+// Annotations of an Issuer or ClusterIssuer with an ACME account; extensions.
+const (
+	// AccountKeyAlgorithmAnnotation is the kind of the account keys that are
+	// made: RSA-2048, which is the default, ECDSA-P256 or ECDSA-P384.
+	AccountKeyAlgorithmAnnotation = "certwright.dev/account-key-algorithm"
+	// RolloverAccountKeyAnnotation asks for another key of the account (RFC
+	// 8555, section 7.3.5), once for each value, whatever it is.
+	RolloverAccountKeyAnnotation = "certwright.dev/rollover-account-key"
+	// DeactivateAccountAnnotation asks for the end of the account whose URL it
+	// is, as status.acme.uri has it (RFC 8555, section 7.3.6).
+	DeactivateAccountAnnotation = "certwright.dev/deactivate-account"
+	// AccountKeyRolloverDoneAnnotation is on the Secret of an account key: the
+	// last value of RolloverAccountKeyAnnotation that has been dealt with.
+	AccountKeyRolloverDoneAnnotation = "certwright.dev/account-key-rollover-done"
+)
+
 // Annotations of a CertificateRequest.
 const (
 	// CertificateRequestRevisionAnnotationKey is the revision of the

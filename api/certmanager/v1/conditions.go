@@ -106,7 +106,26 @@ const (
 	// issue. Its message says which CA signs, or signed last. An extension of
 	// Certwright.
 	IssuerConditionSigningCA IssuerConditionType = "SigningCA"
+	// IssuerConditionAccountKeyRollover is on an ACME issuer that was asked
+	// for another account key: True if the account has it. An extension.
+	IssuerConditionAccountKeyRollover IssuerConditionType = "AccountKeyRollover"
 )
+
+// Reasons of the condition AccountKeyRollover, and of the events about it.
+const (
+	// IssuerReasonRolledOver: the account has another key.
+	IssuerReasonRolledOver = "RolledOver"
+	// IssuerReasonRolloverPending: it is tried again.
+	IssuerReasonRolloverPending = "RolloverPending"
+	// IssuerReasonRolloverUnsupported: the CA can not do it.
+	IssuerReasonRolloverUnsupported = "RolloverUnsupported"
+	// IssuerReasonRolloverRefused: the CA does not want the new key.
+	IssuerReasonRolloverRefused = "RolloverRefused"
+)
+
+// IssuerReasonAccountDeactivated is a reason of the condition Ready: the
+// account was deactivated on request. An extension.
+const IssuerReasonAccountDeactivated = "AccountDeactivated"
 
 // IssuerReasonCAInUse is the reason of the condition SigningCA.
 const IssuerReasonCAInUse = "InUse"
