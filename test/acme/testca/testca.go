@@ -38,6 +38,7 @@ const (
 	PathAuthz      = "/authZ/"
 	PathChallenge  = "/chalZ/"
 	PathCert       = "/certZ/"
+	PathRenewal    = "/draft-ietf-acme-ari-03/renewalInfo/"
 )
 
 // Profiles that each CA offers, by the life of their certificates in seconds.
@@ -65,7 +66,8 @@ type CA struct {
 	// Roots are the CA's roots: of the default chain, then of the alternate one.
 	Roots []*x509.Certificate
 
-	log *serverLog
+	log        *serverLog
+	management http.Handler
 }
 
 // setEnvironment makes validations and refusals happen at once and by rule. Pebble reads this when it is made.
@@ -120,6 +122,7 @@ func Start(t testing.TB, options Options) *CA {
 	t.Cleanup(server.Close)
 	running := &CA{
 		URL: server.URL, DirectoryURL: server.URL + PathDirectory, HTTPClient: server.Client(), Faults: proxy, Challenges: answers.server, log: lines,
+		management: frontEnd.ManagementHandler(),
 	}
 	for i := range authority.GetNumberOfRootCerts() {
 		root, err := x509.ParseCertificate(authority.GetRootCert(i).DER)
