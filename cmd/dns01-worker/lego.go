@@ -25,10 +25,6 @@ type legoProvider struct {
 }
 
 func (l legoProvider) do(ctx context.Context, request wire.Request) (state string, err error) {
-	if request.Operation == wire.CleanUp && request.State == "" && table.Remembers(l.code) {
-		return "", wire.ConfigError{Err: fmt.Errorf("what %s answered when the record %s was written is lost, so that it can not be removed: remove it by hand",
-			l.code, strings.TrimSuffix(request.FQDN, "."))}
-	}
 	server, err := serveNames(request)
 	if err != nil {
 		return "", err
@@ -48,7 +44,12 @@ func (l legoProvider) do(ctx context.Context, request wire.Request) (state strin
 				return "", wire.ConfigError{Err: err}
 			}
 		}
-		return "", provider.CleanUp(ctx, request.Domain, token, request.KeyAuthorization)
+		err := provider.CleanUp(ctx, request.Domain, token, request.KeyAuthorization)
+		if err != nil && request.State == "" && table.Remembers(l.code) {
+			return "", wire.ConfigError{Err: fmt.Errorf("what %s answered when the record %s was written is lost; if the record is there, remove it by hand: %w",
+				l.code, strings.TrimSuffix(request.FQDN, "."), err)}
+		}
+		return "", err
 	}
 	if err := provider.Present(ctx, request.Domain, token, request.KeyAuthorization); err != nil || !table.Remembers(l.code) {
 		return "", err

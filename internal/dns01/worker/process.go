@@ -26,19 +26,20 @@ var errOutput = fmt.Errorf("it wrote more than %d bytes", maxOutput)
 
 // bounded takes so many bytes, and then calls full.
 type bounded struct {
-	bytes.Buffer
-	full func()
-	over bool
+	taken []byte // not a bytes.Buffer within: io.Copy would go past Write
+	full  func()
+	over  bool
 }
 
 // Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxOutput {
+	if len(b.taken)+len(p) > maxOutput {
 		b.over = true
 		b.full()
 		return 0, errOutput
 	}
-	return b.Buffer.Write(p)
+	b.taken = append(b.taken, p...)
+	return len(p), nil
 }
 
 // run starts a process and gives what it wrote. Errors say how it ended, and
@@ -68,5 +69,5 @@ func run(ctx context.Context, limit time.Duration, argv, env []string, input []b
 	case err != nil:
 		return nil, fmt.Errorf("it could not be started: %w", err)
 	}
-	return out.Bytes(), nil
+	return out.taken, nil
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"flag"
 	"fmt"
 	"go/format"
@@ -42,7 +41,7 @@ var (
 	variableName   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 	sequentialFunc = regexp.MustCompile(`(?m)^func \(.*\) Sequential\(\)`)
 	memory         = regexp.MustCompile(`\[token\] = |inProgressFQDNs\[|activeRecords\[`)
-	// delegates are the packages that some providers are thin layers over.
+	// delegate matches the imports of packages that providers are layers over.
 	delegate = regexp.MustCompile(`"github.com/go-acme/lego/v5/providers/dns/(internal/[a-z0-9]+)"`)
 )
 
@@ -107,33 +106,26 @@ func read(dir string) ([]provider, error) {
 	return providers, nil
 }
 
-// readSource looks for the traits that only the code tells.
+// readSource looks for the traits that only the code tells, in the provider's
+// folder and in what it is a layer over.
 func (p *provider) readSource(root, dir string) error {
-	sources, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		return err
-	}
-	for _, source := range sources {
-		if strings.HasSuffix(source, "_test.go") {
-			continue
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
 		}
-		text, err := os.ReadFile(source)
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
 		p.sequential = p.sequential || sequentialFunc.Match(text)
 		p.remembers = p.remembers || memory.Match(text)
 		for _, match := range delegate.FindAllSubmatch(text, -1) {
-			layer := filepath.Join(root, string(match[1]))
-			if _, err := os.Stat(filepath.Join(layer, "provider.go")); errors.Is(err, fs.ErrNotExist) {
-				continue // not a provider: a client or a type
-			}
-			if err := p.readSource(root, layer); err != nil {
+			if err := p.readSource(root, filepath.Join(root, string(match[1]))); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func table(providers []provider, version string) []byte {
