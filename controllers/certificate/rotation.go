@@ -59,9 +59,8 @@ type wave struct {
 type parsedCA struct {
 	uid          types.UID
 	version      string
-	ca           *lifecycle.CA
+	ca           *lifecycle.CA // nil if there is none in it that can be used
 	announcement string
-	err          error
 }
 
 func newRotations() *rotations {
@@ -213,8 +212,8 @@ func (r *rotations) ca(secret *corev1.Secret) *parsedCA {
 		return kept
 	}
 	parsed := &parsedCA{uid: secret.UID, version: secret.ResourceVersion}
-	if parsed.ca, parsed.err = lifecycle.ReadCA(secret.Data); parsed.err == nil {
-		parsed.announcement = parsed.ca.Announcement()
+	if ca, err := lifecycle.ReadCA(secret.Data); err == nil {
+		parsed.ca, parsed.announcement = ca, ca.Announcement()
 	}
 	if len(r.cas) >= maxCAs {
 		clear(r.cas) // rare, and each is parsed again when it is needed

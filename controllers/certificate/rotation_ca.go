@@ -40,11 +40,13 @@ func (r *reconciler) seeCA(ctx context.Context, seen *lifecycle.CertificateSeen)
 	}
 	secret, err := r.Secrets.Get(ctx, r.secretOfCA(issuer))
 	if err != nil {
+		// Nothing else about the Certificate depends on it, and it is looked
+		// at again when the issuer has a CA.
 		ctrl.LoggerFrom(ctx).V(1).Info("the CA of the issuer can not be told", "reason", err.Error())
-		return nil //nolint:nilerr // nothing else about the Certificate depends on it, and it is looked at again when the issuer has a CA
+		return nil
 	}
 	parsed := r.rotations.ca(secret)
-	if parsed.err != nil || parsed.announcement != lifecycle.AnnouncedCA(issuer) {
+	if parsed.ca == nil || parsed.announcement != lifecycle.AnnouncedCA(issuer) {
 		return nil
 	}
 	seen.SeeCA(parsed.ca, issuer)

@@ -41,7 +41,7 @@ func (seen *CertificateSeen) SeeCA(ca *CA, issuer cmv1.GenericIssuer) {
 	if leaf != nil && issuerDiffers(seen, time.Time{}) == nil && !pki.IsTemporary(leaf) {
 		s.Former = !ca.Signed(leaf)
 		s.Stale = !s.Former && !leaf.Equal(ca.Certificate) &&
-			!(slices.EqualFunc(seen.Secret.Chain[1:], ca.Chain, (*x509.Certificate).Equal) && holdsOnly(seen.Secret.Data[CACert], ca.Root))
+			(!slices.EqualFunc(seen.Secret.Chain[1:], ca.Chain, (*x509.Certificate).Equal) || !holdsOnly(seen.Secret.Data[CACert], ca.Root))
 	}
 	seen.CA = s
 }

@@ -284,6 +284,7 @@ func TestWaveEndsAndKeepsItsOrder(t *testing.T) {
 					continue
 				}
 				seen.Former = slices.Delete(seen.Former, i, i+1)
+			case RotatingWaiting: // not picked
 			}
 		}
 	}
