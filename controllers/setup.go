@@ -14,6 +14,7 @@ import (
 	"github.com/certwright/certwright/controllers/order"
 	"github.com/certwright/certwright/controllers/request"
 	"github.com/certwright/certwright/controllers/shim"
+	"github.com/certwright/certwright/internal/dns01"
 	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
@@ -40,6 +41,15 @@ type Config struct {
 	SolverNameservers       []string
 	Responder               *Responder // nil: a pod answers each HTTP-01 challenge
 	MaxConcurrentChallenges int
+	DNS01                   DNS01
+}
+
+// DNS01 are the settings of DNS-01.
+type DNS01 struct {
+	Nameservers                           []string // the system's if there are none
+	RecursiveOnly                         bool
+	CheckRetry                            time.Duration // 10 s if zero
+	AmbientIssuers, AmbientClusterIssuers bool
 }
 
 // Setup adds all controllers to the manager.
@@ -59,6 +69,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	checker, err := http01.NewChecker(http01.CheckerConfig{Nameservers: cfg.SolverNameservers})
 	if err != nil {
 		return fmt.Errorf("set up self-check: %w", err)
+	}
+	resolver, err := dns01.New(dns01.Config{Nameservers: cfg.DNS01.Nameservers, RecursiveOnly: cfg.DNS01.RecursiveOnly, Clock: time.Now})
+	if err != nil {
+		return fmt.Errorf("set up DNS-01: %w", err)
 	}
 	responder, err := cfg.Responder.listen(ctx)
 	if err != nil {
@@ -91,6 +105,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		{"challenge", func() error {
 			return challenge.Setup(mgr, challenge.Config{
 				Clients: accounts, Checker: checker, Solver: cfg.Solver, Shared: responder, MaxConcurrent: cfg.MaxConcurrentChallenges,
+				DNS01: &challenge.DNS01Config{
+					Resolver: resolver, CheckRetry: cfg.DNS01.CheckRetry, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
+					AmbientIssuers: cfg.DNS01.AmbientIssuers, AmbientClusterIssuers: cfg.DNS01.AmbientClusterIssuers,
+				},
 				Clock: time.Now, Workers: cfg.Workers,
 			})
 		}},

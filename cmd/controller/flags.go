@@ -47,6 +47,7 @@ type flags struct {
 	solverNameservers      []string
 	responder              responderFlags
 	maxConcurrentChallenge int
+	dns01                  controllers.DNS01
 
 	leaderElect             bool
 	leaderElectionNamespace string
@@ -78,6 +79,7 @@ func defaultFlags() *flags {
 		solverMemoryLimit:        "64Mi",
 		responder:                responderFlags{mode: solverModePod, listen: "0.0.0.0:8089"},
 		maxConcurrentChallenge:   60,
+		dns01:                    controllers.DNS01{CheckRetry: 10 * time.Second, AmbientClusterIssuers: true},
 		leaderElect:              true,
 		leaderElectionNamespace:  "kube-system",
 		leaseDuration:            time.Minute,
@@ -119,6 +121,11 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.StringToStringVar(&f.solver.ExtraLabels, "acme-http01-solver-extra-labels", f.solver.ExtraLabels, "more labels for solver pods")
 	s.StringSliceVar(&f.solverNameservers, "acme-http01-solver-nameservers", f.solverNameservers, "nameservers (host, host:port, https://...) of the HTTP-01 self-check; the system's if empty")
 	f.responder.register(s)
+	s.StringSliceVar(&f.dns01.Nameservers, "dns01-recursive-nameservers", f.dns01.Nameservers, "recursive nameservers (host, host:port, https://...) by which zones and records of DNS-01 are looked up; the system's if empty")
+	s.BoolVar(&f.dns01.RecursiveOnly, "dns01-recursive-nameservers-only", f.dns01.RecursiveOnly, "look for DNS-01 records at the recursive nameservers only, not at the authoritative ones")
+	s.DurationVar(&f.dns01.CheckRetry, "dns01-check-retry-period", f.dns01.CheckRetry, "longest pause between looks at a DNS-01 record")
+	s.BoolVar(&f.dns01.AmbientIssuers, "issuer-ambient-credentials", f.dns01.AmbientIssuers, "let Issuers use the credentials of the operator's own surroundings for DNS-01")
+	s.BoolVar(&f.dns01.AmbientClusterIssuers, "cluster-issuer-ambient-credentials", f.dns01.AmbientClusterIssuers, "let ClusterIssuers use them")
 	s.IntVar(&f.maxConcurrentChallenge, "max-concurrent-challenges", f.maxConcurrentChallenge, "challenges under way at the same time")
 
 	s.BoolVar(&f.leaderElect, "leader-elect", f.leaderElect, "work only while holding the lease, so that replicas can stand by")
@@ -202,6 +209,7 @@ func (f *flags) controllers() (controllers.Config, error) {
 		SolverNameservers:           f.solverNameservers,
 		Responder:                   responder,
 		MaxConcurrentChallenges:     f.maxConcurrentChallenge,
+		DNS01:                       f.dns01,
 	}, nil
 }
 

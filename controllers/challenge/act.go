@@ -39,14 +39,26 @@ func (r *Reconciler) act(ctx context.Context, s *sight, action lifecycle.Challen
 		return true, r.takeSlot(ctx, s)
 	case lifecycle.StartSelfCheck:
 		spec := &s.Challenge.Spec
+		var look func(context.Context) (lifecycle.SelfCheckVerdict, string)
+		if c := s.Challenge; spec.Solver.DNS01 != nil {
+			look = func(ctx context.Context) (lifecycle.SelfCheckVerdict, string) { return r.dns.look(ctx, c) }
+		}
 		r.checks.begin(check{
-			uid: s.Challenge.UID, key: client.ObjectKeyFromObject(s.Challenge),
+			uid: s.Challenge.UID, key: client.ObjectKeyFromObject(s.Challenge), look: look,
 			target: http01.Target{Domain: spec.DNSName, Token: spec.Token, Key: spec.Key, Nameservers: nameservers(spec.Solver)}, podReady: s.PodReady,
 		})
 		return false, nil
 	case lifecycle.CreateObject:
+		if a.Object == lifecycle.SolverRecord {
+			r.records.begin(s.Challenge, false)
+			return false, nil
+		}
 		return r.present(ctx, s, a.Object, now)
 	case lifecycle.DeleteObject:
+		if a.Object == lifecycle.SolverRecord {
+			r.records.begin(s.Challenge, true)
+			return false, nil
+		}
 		return r.cleanUp(ctx, s, a.Object, now)
 	case lifecycle.ReadChallenge:
 		return r.readChallenge(ctx, s, a)

@@ -45,6 +45,8 @@ type Config struct {
 	// Shared makes the operator answer challenges itself; nil for a pod of its
 	// own for each.
 	Shared *SharedConfig
+	// DNS01 is how DNS-01 challenges are solved; nil if they are not.
+	DNS01 *DNS01Config
 	// Namespaces are those that the manager's cache is restricted to; all if
 	// there are none.
 	Namespaces []string
@@ -80,7 +82,9 @@ type Reconciler struct {
 	slots    *slots
 	checks   *checks
 	failures *failures
-	shared   *shared // nil: pods answer
+	shared   *shared   // nil: pods answer
+	dns      *solveDNS // nil: there is no DNS-01
+	records  *records
 	routes   *routes
 }
 
@@ -103,6 +107,14 @@ func Setup(mgr ctrl.Manager, config Config) error {
 	r.checks = newChecks(config.Checker, r.clock, wake)
 	if err := mgr.Add(r.checks); err != nil {
 		return fmt.Errorf("add self-checks: %w", err)
+	}
+	var err error
+	if r.dns, err = newSolveDNS(mgr, config.DNS01, config.Clients, r.clock); err != nil {
+		return err
+	}
+	r.records = newRecords(r.dns, r.clock, wake)
+	if err := mgr.Add(r.records); err != nil {
+		return fmt.Errorf("add writers of TXT records: %w", err)
 	}
 	if err := gwapi.Install(mgr.GetScheme()); err != nil {
 		return fmt.Errorf("add HTTPRoutes to the scheme: %w", err)

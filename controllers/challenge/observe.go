@@ -27,7 +27,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	challenge := &acmev1.Challenge{}
 	if err := r.client.Get(ctx, key, challenge); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.letGo(r.memory.forget(key))
+			gone := r.memory.forget(key)
+			r.letGo(gone)
+			r.records.forget(gone)
 			return nil, nil //nolint:nilnil // a Challenge that is gone is neither seen nor an error
 		}
 		return nil, fmt.Errorf("get challenge: %w", err)
@@ -37,12 +39,13 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	}
 	s := &sight{
 		ChallengeSeen: lifecycle.ChallengeSeen{
-			Challenge: challenge, Shared: r.shared != nil, Present: map[lifecycle.SolverObject]bool{},
+			Challenge: challenge, Shared: r.shared != nil && challenge.Spec.Solver.DNS01 == nil, Present: map[lifecycle.SolverObject]bool{},
 		},
 		objects: map[lifecycle.SolverObject]client.Object{},
 	}
 	remembered, replaced := r.memory.of(key, challenge.UID)
 	r.letGo(replaced)
+	r.records.forget(replaced)
 	if r.hasGivenWay(challenge) {
 		r.slots.release(challenge.UID)
 	}
@@ -57,6 +60,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	s.remember = remembered
 	s.remember.adapt(s.issuer)
 	s.CA, s.Trouble = s.remember.ca, s.remember.trouble
+	r.observeRecord(ctx, s)
 	s.PresentSince = s.remember.presentedSince(s.IsPresented(), r.clock())
 	s.Check, s.Checking = r.checks.of(challenge.UID)
 	if s.Check != nil && s.Check.Verdict == lifecycle.SelfCheckUnreachable {

@@ -63,6 +63,12 @@ type ChallengeSeen struct {
 	PodReady   bool
 	PodEnded   bool
 	PodTrouble string
+	// Writing is since when the TXT record is being written or removed; zero if
+	// it is not.
+	Writing time.Time
+	// DNSCheckRetry is the longest pause between looks at a TXT record; 10 s if
+	// zero.
+	DNSCheckRetry time.Duration
 	// RouteTrouble says why the HTTPRoute leads nowhere; empty if it does not
 	// say so.
 	RouteTrouble string
@@ -203,6 +209,7 @@ var challengeGuards = []func(*challengePass) bool{
 	(*challengePass).isUnusable,
 	(*challengePass).hasNoSlot,
 	(*challengePass).hasObstacle,
+	(*challengePass).writesRecord,
 	(*challengePass).isNotPresented,
 	(*challengePass).isToldOf,
 	(*challengePass).isAccepted,
@@ -242,6 +249,7 @@ func (p *challengePass) isOver() bool {
 		return false
 	}
 	if p.Challenge.Status.Processing {
+		p.present()
 		p.d.Status.Processing = false // by another operator, or another version
 		return true
 	}

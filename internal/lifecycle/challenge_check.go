@@ -131,13 +131,13 @@ func (p *challengePass) nextCheck() time.Time {
 	if p.PodReady && !p.Check.PodReady {
 		return p.now
 	}
-	return p.Check.At.Add(SelfCheckBackoff.Delay(p.Check.Checks))
+	return p.Check.At.Add(p.checkBackoff().Delay(p.Check.Checks))
 }
 
 // isBlind: the last look told nothing, and the cause is not the solver itself.
 func (p *challengePass) isBlind() bool {
 	return p.Check != nil && p.Check.Verdict == SelfCheckUnreachable && p.RouteTrouble == "" &&
-		(p.Shared || (p.PodReady && p.Check.PodReady))
+		(p.Shared || p.isDNS() || (p.PodReady && p.Check.PodReady))
 }
 
 func (p *challengePass) goesAheadBlindly() bool {
@@ -146,7 +146,7 @@ func (p *challengePass) goesAheadBlindly() bool {
 
 // blindFrom is when the CA may be told to look blindly.
 func (p *challengePass) blindFrom() time.Time {
-	return maxInstant(p.Check.BlindSince.Add(blindGrace), p.budgetUsedUntil())
+	return maxInstant(p.Check.BlindSince.Add(p.blindGrace()), p.budgetUsedUntil())
 }
 
 // budgetUsedUntil is when so few failed validations of the name count that one

@@ -35,11 +35,15 @@ func (p *challengePass) cleanUp() {
 	if !held && (p.Challenge.DeletionTimestamp != nil || NeedsFinalizer(p.Challenge.Spec, p.Shared) || p.isLeftToGarbage()) {
 		return
 	}
+	if !p.Writing.IsZero() {
+		p.d.Wake = p.now.Add(slotPause) // its end wakes
+		return
+	}
 	trouble := p.Trouble
 	if trouble != nil && trouble.Step != StepCleanUp {
 		trouble = nil // what else went wrong does not matter any more
 	}
-	if trouble != nil && p.now.Sub(trouble.First) >= cleanUpPatience {
+	if trouble != nil && !p.now.Before(p.cleanUpEnd(trouble)) {
 		if held {
 			p.event(Warning, ChallengeEventCleanUpError, "given up: "+trouble.Fault.Message)
 			p.d.Action = RemoveFinalizers{}
@@ -47,12 +51,16 @@ func (p *challengePass) cleanUp() {
 		return
 	}
 	if next := trouble; next != nil && p.now.Before(next.next()) {
-		p.d.Wake = Sooner(next.next(), next.First.Add(cleanUpPatience))
+		p.tellOfCleanUp(next)
+		p.d.Wake = Sooner(next.next(), p.cleanUpEnd(next))
 		return
 	}
 	for _, object := range slices.Backward(ownObjects) {
 		if p.Present[object] {
 			p.d.Action = DeleteObject{object}
+			if object == SolverRecord {
+				p.d.Wake = p.now.Add(slotPause) // nothing of the cluster changes; its end wakes
+			}
 			return
 		}
 	}

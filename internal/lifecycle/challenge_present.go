@@ -27,11 +27,14 @@ const (
 // ownObjects are those that belong to one Challenge, in the order of creation:
 // the route comes last, so that it never leads nowhere. They are deleted in the
 // opposite order.
-var ownObjects = []SolverObject{SolverPod, SolverService, SolverIngress, SolverRoute}
+var ownObjects = []SolverObject{SolverPod, SolverService, SolverIngress, SolverRoute, SolverRecord}
 
 // SolverObjects are the objects that present a Challenge, in the order in
 // which they are created.
 func SolverObjects(solver acmev1.ACMEChallengeSolver, shared bool) []SolverObject {
+	if solver.DNS01 != nil {
+		return []SolverObject{SolverRecord}
+	}
 	objects := []SolverObject{SolverPod, SolverService}
 	if shared {
 		objects = []SolverObject{SolverResponder}
@@ -130,7 +133,7 @@ func (p *challengePass) presentedAt() time.Time {
 
 // present writes down that the challenge is, or was, presented.
 func (p *challengePass) present() {
-	if p.isStored() || !p.IsPresented() {
+	if p.isStored() || !p.mayBePresented() {
 		return
 	}
 	p.d.Status.Presented = true
@@ -140,6 +143,8 @@ func (p *challengePass) present() {
 func presenter(solver acmev1.ACMEChallengeSolver) string {
 	http := solver.HTTP01
 	switch {
+	case solver.DNS01 != nil:
+		return "a TXT record"
 	case http != nil && http.GatewayHTTPRoute != nil:
 		return "an HTTPRoute"
 	case http != nil && http.Ingress != nil && http.Ingress.Name != "":

@@ -86,10 +86,10 @@ func TestNextChallenge(t *testing.T) {
 		},
 		"a solver of another operator's": {
 			edit: func(s *ChallengeSeen) {
-				s.Challenge.Spec.Solver = acmev1.ACMEChallengeSolver{DNS01: &acmev1.ACMEChallengeSolverDNS01{}}
+				s.Challenge.Spec.Solver = acmev1.ACMEChallengeSolver{}
 			},
 			action: ChallengeNothing{}, state: acmev1.Pending, wake: time.Hour,
-			reason: `"a.example.com": the solver can not be used: this version proves names over HTTP only, not by DNS records (DNS-01)`,
+			reason: `"a.example.com": the solver can not be used: it has neither http01.ingress nor another way to prove a name`,
 		},
 		"what is presented is looked at": {
 			edit: func(*ChallengeSeen) {}, action: StartSelfCheck{}, state: acmev1.Pending, wake: 15 * time.Second,

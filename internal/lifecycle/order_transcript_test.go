@@ -58,7 +58,7 @@ func TestACMETranscripts(t *testing.T) {
 		},
 		"order-without-solver": func(w *acmeSim) {
 			solvers := w.issuer.Solvers
-			w.issuer.Solvers = []acmev1.ACMEChallengeSolver{{DNS01: &acmev1.ACMEChallengeSolverDNS01{}}}
+			w.issuer.Solvers = []acmev1.ACMEChallengeSolver{{HTTP01: &acmev1.ACMEChallengeSolverHTTP01{}}}
 			w.run(time.Hour)
 			w.note("--------- a person gives the issuer an HTTP-01 solver")
 			w.issuer.Solvers = solvers

@@ -140,7 +140,7 @@ func unusable(solver acmev1.ACMEChallengeSolver) string {
 		}
 		return ""
 	case solver.DNS01 != nil:
-		return "this version proves names over HTTP only, not by DNS records (DNS-01)"
+		return "" // what a provider lacks it says itself
 	}
 	return "it has neither http01.ingress nor another way to prove a name"
 }

@@ -55,7 +55,14 @@ func TestChooseSolver(t *testing.T) {
 		"without solvers": {why: `no solver of the issuer fits "www.example.com": the CA offers dns-01, http-01, tls-alpn-01`},
 		"DNS-01 that was selected is not replaced": {
 			solvers: []acmev1.ACMEChallengeSolver{http01Solver("a", nil), {Selector: zones("example.com"), DNS01: &acmev1.ACMEChallengeSolverDNS01{}}},
-			why:     `the solver that the issuer has for "www.example.com" can not be used: this version proves names over HTTP only, not by DNS records (DNS-01)`,
+			want:    "DNS-01",
+		},
+		"a wildcard is proved by DNS": {
+			solvers: []acmev1.ACMEChallengeSolver{http01Solver("a", nil), dns01}, wildcard: true, want: "DNS-01",
+		},
+		"a solver that can do nothing is not replaced": {
+			solvers: []acmev1.ACMEChallengeSolver{{Selector: zones("example.com"), HTTP01: &acmev1.ACMEChallengeSolverHTTP01{}}, http01Solver("a", nil)},
+			why:     `the solver that the issuer has for "www.example.com" can not be used: it has neither http01.ingress nor another way to prove a name`,
 		},
 		"an HTTPRoute without a parent": {
 			solvers: []acmev1.ACMEChallengeSolver{route},
@@ -85,10 +92,14 @@ func TestChooseSolver(t *testing.T) {
 			if why != "" {
 				return
 			}
-			if got := *choice.Solver.HTTP01.Ingress.IngressClassName; got != test.want {
+			got, offer := "DNS-01", "https://ca/dns-01"
+			if choice.Solver.DNS01 == nil {
+				got, offer = *choice.Solver.HTTP01.Ingress.IngressClassName, "https://ca/http-01"
+			}
+			if got != test.want {
 				t.Errorf("chose %q, want %q", got, test.want)
 			}
-			if choice.Challenge.URL != "https://ca/http-01" || choice.Type != acmev1.ACMEChallengeTypeHTTP01 {
+			if choice.Challenge.URL != offer || (choice.Type == acmev1.ACMEChallengeTypeDNS01) != (got == "DNS-01") {
 				t.Errorf("challenge %+v of type %s", choice.Challenge, choice.Type)
 			}
 		})
