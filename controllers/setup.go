@@ -41,6 +41,7 @@ type Config struct {
 	SolverNameservers       []string
 	Responder               *Responder // nil: a pod answers each HTTP-01 challenge
 	MaxConcurrentChallenges int
+	OrderLimits             lifecycle.OrderLimits // of the ACME CAs
 	DNS01                   DNS01
 }
 
@@ -100,7 +101,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			})
 		}},
 		{"order", func() error {
-			return order.Setup(mgr, order.Config{Clients: accounts, SharedResponder: cfg.Responder != nil, Clock: time.Now, Workers: cfg.Workers})
+			return order.Setup(mgr, order.Config{Clients: accounts, SharedResponder: cfg.Responder != nil, Limits: cfg.OrderLimits, Clock: time.Now, Workers: cfg.Workers})
 		}},
 		{"challenge", func() error {
 			return challenge.Setup(mgr, challenge.Config{

@@ -47,6 +47,7 @@ type flags struct {
 	solverNameservers      []string
 	responder              responderFlags
 	maxConcurrentChallenge int
+	orderLimits            []string
 	dns01                  controllers.DNS01
 
 	leaderElect             bool
@@ -79,6 +80,7 @@ func defaultFlags() *flags {
 		solverMemoryLimit:        "64Mi",
 		responder:                responderFlags{mode: solverModePod, listen: "0.0.0.0:8089"},
 		maxConcurrentChallenge:   60,
+		orderLimits:              lifecycle.DefaultOrderLimits,
 		dns01:                    controllers.DNS01{CheckRetry: 10 * time.Second, AmbientClusterIssuers: true},
 		leaderElect:              true,
 		leaderElectionNamespace:  "kube-system",
@@ -127,6 +129,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.dns01.AmbientIssuers, "issuer-ambient-credentials", f.dns01.AmbientIssuers, "let Issuers use the credentials of the operator's own surroundings for DNS-01")
 	s.BoolVar(&f.dns01.AmbientClusterIssuers, "cluster-issuer-ambient-credentials", f.dns01.AmbientClusterIssuers, "let ClusterIssuers use them")
 	s.IntVar(&f.maxConcurrentChallenge, "max-concurrent-challenges", f.maxConcurrentChallenge, "challenges under way at the same time")
+	s.StringSliceVar(&f.orderLimits, "acme-order-limits", f.orderLimits, "new orders of an account that an ACME CA takes, by the host of its directory, '*' for all others; count 0 is no limit")
 
 	s.BoolVar(&f.leaderElect, "leader-elect", f.leaderElect, "work only while holding the lease, so that replicas can stand by")
 	s.StringVar(&f.leaderElectionNamespace, "leader-election-namespace", f.leaderElectionNamespace, "namespace of the lease")
@@ -194,7 +197,12 @@ func (f *flags) controllers() (controllers.Config, error) {
 		}
 		*q.to = quantity
 	}
+	limits, err := lifecycle.ParseOrderLimits(f.orderLimits)
+	if err != nil {
+		return controllers.Config{}, fmt.Errorf("read --acme-order-limits: %w", err)
+	}
 	return controllers.Config{
+		OrderLimits:                 limits,
 		ClusterResourceNamespace:    f.clusterResourceNamespace,
 		Workers:                     f.workers,
 		UserAgent:                   "certwright/" + version,

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,6 +33,8 @@ func (r *Reconciler) act(ctx context.Context, s *sight, action lifecycle.OrderAc
 		return false, r.deleteChallenge(ctx, a)
 	case lifecycle.CreateChallenge:
 		return r.createChallenge(ctx, s, a)
+	case lifecycle.TakeTurn:
+		return r.takeTurn(ctx, s, a)
 	case lifecycle.PlaceOrder:
 		return r.ask(ctx, s, lifecycle.StepPlaceOrder, func(ca *acme.Client) error { return r.place(ctx, s, ca, a) })
 	case lifecycle.ReadOrder:
@@ -75,6 +79,13 @@ func (r *Reconciler) fault(ctx context.Context, s *sight, step lifecycle.Step, e
 	if unusable := (*unusableSpecError)(nil); errors.As(err, &unusable) {
 		fault.Kind = lifecycle.Failed
 	}
+	if profile := (*profileError)(nil); errors.As(err, &profile) {
+		fault.Message += "; " + profile.offered()
+	}
+	if step == lifecycle.StepPlaceOrder && s.Turn != nil && s.Turn.Granted {
+		r.pacer.failed(s.issuer, err, fault.Until)
+		s.Turn = nil // it is used up
+	}
 	log.FromContext(ctx).V(1).Info("step failed", "step", step, "kind", fault.Kind, "fault", fault.Message)
 	s.failed(step, fault, now)
 	return true, nil
@@ -110,11 +121,36 @@ func (r *Reconciler) place(ctx context.Context, s *sight, ca *acme.Client, a lif
 	if a.Replaces != "" && acme.IsReplacesRefused(err) {
 		return &replacesRefusedError{err}
 	}
+	if acme.IsInvalidProfile(err) {
+		directory, unread := ca.Directory(ctx)
+		err = &profileError{err: err, profiles: directory.Meta.Profiles, known: unread == nil}
+	}
 	if err != nil {
 		return err
 	}
 	s.answer(acmeview.Order(order), r.clock())
 	return nil
+}
+
+// profileError is the refusal of a profile, with those that there are.
+type profileError struct {
+	err      error
+	profiles map[string]string
+	known    bool
+}
+
+func (e *profileError) Error() string { return e.err.Error() }
+func (e *profileError) Unwrap() error { return e.err }
+
+// offered says which profiles there are, for the author of the issuer.
+func (e *profileError) offered() string {
+	switch {
+	case !e.known:
+		return "which profiles the CA offers could not be read"
+	case len(e.profiles) == 0:
+		return "the CA offers no profiles: remove acme.profile from the issuer"
+	}
+	return "the CA offers the profiles " + strings.Join(slices.Sorted(maps.Keys(e.profiles)), ", ")
 }
 
 func (r *Reconciler) readOrder(ctx context.Context, s *sight, ca *acme.Client, a lifecycle.ReadOrder) error {
@@ -158,11 +194,15 @@ func (r *Reconciler) fetch(ctx context.Context, s *sight, ca *acme.Client, a lif
 	chains := []*acme.Chain{chain}
 	for _, url := range chain.Alternates {
 		if a.PreferredChain == "" || acme.PreferredChain(chains, a.PreferredChain).TopIssuer() == a.PreferredChain {
-			break
+			break // those for the smallest are all looked at
 		}
 		alternate, err := ca.Certificate(ctx, url)
 		if err != nil {
 			log.FromContext(ctx).V(1).Info("alternate chain not fetched", "fault", acme.Summary(err))
+			continue
+		}
+		if !alternate.Leaf().Equal(chain.Leaf()) {
+			log.FromContext(ctx).V(1).Info("alternate chain not used: it is for another certificate")
 			continue
 		}
 		chains = append(chains, alternate)

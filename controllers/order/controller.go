@@ -32,6 +32,8 @@ type Config struct {
 	// SharedResponder tells that the operator answers HTTP-01 challenges
 	// itself; see lifecycle.NeedsFinalizer.
 	SharedResponder bool
+	// Limits are those of the CAs on new orders; without them there are none.
+	Limits lifecycle.OrderLimits
 	// Clock tells the time; time.Now if nil.
 	Clock func() time.Time
 	// Workers is the number of Orders looked at at the same time; 5 if zero
@@ -59,6 +61,7 @@ type Reconciler struct {
 	shared   bool
 	clock    func() time.Time
 	memory   *memory
+	pacer    *pacer
 }
 
 // Setup adds the controller to the manager.
@@ -70,6 +73,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		shared:   config.SharedResponder,
 		clock:    config.Clock,
 		memory:   newMemory(),
+		pacer:    newPacer(mgr.GetClient(), config.Limits),
 	}
 	if r.clock == nil {
 		r.clock = time.Now //nolint:forbidigo // here the clock is injected
@@ -78,7 +82,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 	if workers == 0 {
 		workers = defaultWorkers
 	}
-	if err := indexUnfinished(mgr); err != nil {
+	if err := addIndexes(mgr); err != nil {
 		return err
 	}
 	err := ctrl.NewControllerManagedBy(mgr).

@@ -15,7 +15,6 @@ import (
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
-	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/internal/kube"
 )
 
@@ -23,16 +22,25 @@ import (
 // finished ones pile up, and a change of an issuer is nothing to them.
 const unfinished = "unfinished"
 
-func indexUnfinished(mgr ctrl.Manager) error {
-	err := mgr.GetFieldIndexer().IndexField(context.Background(), &acmev1.Order{}, unfinished, func(o client.Object) []string {
-		order, ok := o.(*acmev1.Order)
-		if !ok || order.Status.State.Final() {
-			return nil
+// placed is an index of the Orders that count in the CA's limit, by their
+// issuer.
+const placed = "placed"
+
+func addIndexes(mgr ctrl.Manager) error {
+	for name, belongs := range map[string]func(*acmev1.Order) bool{
+		unfinished: func(o *acmev1.Order) bool { return !o.Status.State.Final() },
+		placed:     func(o *acmev1.Order) bool { return o.Status.URL != "" && o.Spec.Replaces == "" },
+	} {
+		err := mgr.GetFieldIndexer().IndexField(context.Background(), &acmev1.Order{}, name, func(o client.Object) []string {
+			order, ok := o.(*acmev1.Order)
+			if !ok || !belongs(order) {
+				return nil
+			}
+			return []string{kube.IssuerKey(order.Spec.IssuerRef)}
+		})
+		if err != nil {
+			return fmt.Errorf("index %s orders: %w", name, err)
 		}
-		return []string{kube.IssuerKey(order.Spec.IssuerRef)}
-	})
-	if err != nil {
-		return fmt.Errorf("index unfinished orders: %w", err)
 	}
 	return nil
 }
@@ -40,14 +48,14 @@ func indexUnfinished(mgr ctrl.Manager) error {
 // ordersOfIssuer finds the Orders that a change of an issuer concerns.
 func (r *Reconciler) ordersOfIssuer() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
-		kind := cmv1.IssuerKind
-		if _, cluster := o.(*cmv1.ClusterIssuer); cluster {
-			kind = cmv1.ClusterIssuerKind
+		issuer, ok := o.(cmv1.GenericIssuer)
+		if !ok {
+			return nil
 		}
 		var list acmev1.OrderList
 		err := r.client.List(ctx, &list,
 			client.InNamespace(o.GetNamespace()),
-			client.MatchingFields{unfinished: kube.IssuerKey(cmmeta.IssuerReference{Kind: kind, Name: o.GetName()})},
+			client.MatchingFields{unfinished: issuerKey(issuer)},
 			client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
 		if err != nil {
 			log.FromContext(ctx).Error(err, "list orders of issuer", "issuer", o.GetName())

@@ -46,10 +46,16 @@ func (m *memory) of(key types.NamespacedName, uid types.UID) *recollection {
 	return r
 }
 
-func (m *memory) forget(key types.NamespacedName) {
+// forget returns whose memory it was; empty if there was none.
+func (m *memory) forget(key types.NamespacedName) types.UID {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	r := m.orders[key]
 	delete(m.orders, key)
+	if r == nil {
+		return ""
+	}
+	return r.uid
 }
 
 // adapt forgets a trouble that a change of the issuer may have mended. What the
@@ -99,5 +105,9 @@ func issuerVersion(issuer cmv1.GenericIssuer) string {
 			ready = string(c.Status)
 		}
 	}
-	return fmt.Sprintf("%s/%d/%s", issuer.GetUID(), issuer.GetGeneration(), ready)
+	account := ""
+	if acme := issuer.GetStatus().ACME; acme != nil {
+		account = acme.URI + " " + acme.LastPrivateKeyHash
+	}
+	return fmt.Sprintf("%s/%d/%s/%s", issuer.GetUID(), issuer.GetGeneration(), ready, account)
 }

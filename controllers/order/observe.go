@@ -29,7 +29,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	order := &acmev1.Order{}
 	if err := r.client.Get(ctx, key, order); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.memory.forget(key)
+			if uid := r.memory.forget(key); uid != "" {
+				r.pacer.leave(uid)
+			}
 			return nil, nil //nolint:nilnil // an Order that is gone is neither seen nor an error
 		}
 		return nil, fmt.Errorf("get order: %w", err)
@@ -38,7 +40,8 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 		return nil, nil //nolint:nilnil // another controller's (contract 1.1)
 	}
 	s := &sight{OrderSeen: lifecycle.OrderSeen{Order: order}}
-	if err := r.observeChallenges(ctx, s); err != nil {
+	err := r.observeChallenges(ctx, s)
+	if err != nil {
 		return nil, err
 	}
 	if order.Status.State.Final() {
@@ -52,6 +55,11 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	s.remember = r.memory.of(key, order.UID)
 	s.remember.adapt(s.issuer)
 	s.CA = s.remember.order
+	if order.Status.URL == "" && s.issuer != nil {
+		if s.Expires, err = r.expiry(ctx, order); err != nil {
+			return nil, err
+		}
+	}
 	s.Authorizations = s.remember.authorizations
 	s.Trouble = s.remember.trouble
 	return s, nil

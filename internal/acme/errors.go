@@ -106,6 +106,13 @@ func IsRateLimited(err error) bool {
 	return isType(err, typeRateLimited) || statusOf(err) == http.StatusTooManyRequests
 }
 
+// IsOrdersLimited tells that the server takes no more orders of the account for a while, whatever they are for: other limits are
+// about names. There is one type for all of them, so that it is the wording that tells.
+func IsOrdersLimited(err error) bool {
+	p, ok := errors.AsType[*Problem](err)
+	return ok && p.Action == ActionCreateOrder && IsRateLimited(err) && strings.Contains(strings.ToLower(p.Detail), "new orders")
+}
+
 // IsInvalidProfile tells that the server does not know OrderRequest.Profile, or not for these names.
 func IsInvalidProfile(err error) bool { return isType(err, typeInvalidProfile) }
 

@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,7 +41,11 @@ const foreignOrderRecheck = time.Minute
 
 // Sign implements Signer.
 func (s *acmeSigner) Sign(ctx context.Context, in Input) (lifecycle.Outcome, error) {
-	if message := unorderable(in.CSR); message != "" {
+	message := unorderable(in.CSR)
+	if message == "" && onlyForClients(in) {
+		message = "Let's Encrypt issues certificates for servers only: add the usage \"server auth\", or use a CA of your own for certificates of clients"
+	}
+	if message != "" {
 		return lifecycle.OutcomeFailed{Reason: cmv1.CertificateRequestEventInvalidOrder, Message: message}, nil
 	}
 	wanted, err := buildOrder(in)
@@ -131,6 +137,16 @@ func unorderable(csr *x509.CertificateRequest) string {
 		return ""
 	}
 	return fmt.Sprintf("The common name %q must be one of the DNS names or IP addresses as well", name)
+}
+
+// onlyForClients says whether a certificate is asked of Let's Encrypt that only
+// clients could use. There are no such since July 2026. If it is for servers as
+// well, it is ordered, and the Order says that client auth was left out.
+func onlyForClients(in Input) bool {
+	usages := in.Request.Spec.Usages
+	server, err := url.Parse(in.Issuer.GetSpec().ACME.Server)
+	return err == nil && strings.HasSuffix(server.Hostname(), ".api.letsencrypt.org") &&
+		slices.Contains(usages, cmv1.UsageClientAuth) && !slices.Contains(usages, cmv1.UsageServerAuth) && !slices.Contains(usages, cmv1.UsageAny)
 }
 
 func ipTexts(csr *x509.CertificateRequest) []string {

@@ -67,6 +67,32 @@ func acmeRequest(t *testing.T) Input {
 	return in
 }
 
+func TestCertificateForClientsOnlyIsNotOrderedOfLetsEncrypt(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		sentence string
+		server   string
+		usages   []cmv1.KeyUsage
+		ordered  bool
+	}{
+		{"clients only", "https://acme-v02.api.letsencrypt.org/directory", []cmv1.KeyUsage{cmv1.UsageDigitalSignature, cmv1.UsageClientAuth}, false},
+		{"clients and servers", "https://acme-v02.api.letsencrypt.org/directory", []cmv1.KeyUsage{cmv1.UsageClientAuth, cmv1.UsageServerAuth}, true},
+		{"nothing said", "https://acme-v02.api.letsencrypt.org/directory", nil, true},
+		{"a CA of one's own", "https://ca.example.com/directory", []cmv1.KeyUsage{cmv1.UsageClientAuth}, true},
+	} {
+		in, store := acmeRequest(t), &oneOrder{}
+		in.Issuer.GetSpec().ACME.Server = row.server
+		in.Request.Spec.Usages = row.usages
+		outcome := sign(t, &acmeSigner{client: store}, in)
+		if ordered := store.order != nil; ordered != row.ordered {
+			t.Errorf("%s: ordered %t", row.sentence, ordered)
+		}
+		if failed, ok := outcome.(lifecycle.OutcomeFailed); ok == row.ordered || (ok && !strings.Contains(failed.Message, `add the usage "server auth"`)) {
+			t.Errorf("%s: outcome %#v", row.sentence, outcome)
+		}
+	}
+}
+
 func TestRequestBecomesAnOrder(t *testing.T) {
 	t.Parallel()
 	in, store := acmeRequest(t), &oneOrder{}

@@ -13,6 +13,7 @@ import (
 // States of an Order. What is asked of the CA stands on the arrows.
 //
 //	                 (new)
+//	                   | wait for a turn: order_queue.go
 //	                   | place order; store its URL before anything else
 //	                   v
 //	+------------- pending -------------+
@@ -46,6 +47,11 @@ type OrderSeen struct {
 	// IssuerTrouble says why.
 	ACME          *acmev1.ACMEIssuer
 	IssuerTrouble string
+	// Expires is when the certificate expires that the Order is to renew; zero
+	// if there is none.
+	Expires time.Time
+	// Turn is the answer of the queue in this pass; nil if it was not asked.
+	Turn *Turn
 	// Challenges are those that the Order owns, in the order of their names.
 	Challenges []*acmev1.Challenge
 
@@ -155,6 +161,8 @@ const (
 	OrderEventSolver   = "Solver"
 	OrderEventComplete = "Complete"
 	OrderEventFailed   = "Failed"
+	// OrderEventUsages: the CA left out what was asked for. An extension.
+	OrderEventUsages = "UsagesLeftOut"
 )
 
 // orderGuards are asked from the first to the last. The first that knows what
@@ -164,6 +172,7 @@ var orderGuards = []func(*orderPass) bool{
 	(*orderPass).isOver,
 	(*orderPass).hasNoIssuer,
 	(*orderPass).isToWait,
+	(*orderPass).isNotItsTurn,
 	(*orderPass).isNotPlaced,
 	(*orderPass).isNotStored,
 	(*orderPass).isUnknown,
@@ -344,6 +353,10 @@ func (p *orderPass) isValid() bool {
 	p.d.Status.Reason = ""
 	p.d.Status.Certificate = bytes.Clone(p.Chain)
 	p.event(Normal, OrderEventComplete, "certificate fetched from the CA")
+	if p.lacksClientAuth() {
+		p.event(Warning, OrderEventUsages, "the certificate is not for client auth, which was asked for: the CA leaves that out, as all public CAs do by now; "+
+			"remove the usage, or use a CA of your own for certificates of clients")
+	}
 	return true
 }
 

@@ -25,6 +25,7 @@ func seenOrder(edit func(*OrderSeen)) OrderSeen {
 			},
 		},
 		ACME: &acmev1.ACMEIssuer{},
+		Turn: &Turn{Granted: true},
 		Challenges: []*acmev1.Challenge{{
 			ObjectMeta: metav1.ObjectMeta{Name: "order-1"},
 			Spec:       acmev1.ChallengeSpec{AuthorizationURL: "https://ca/authz/1", DNSName: "a.example.com"},
@@ -82,6 +83,49 @@ func TestNextOrder(t *testing.T) {
 				s.Trouble = failed(StepPlaceOrder, AlreadyReplaced)
 			},
 			action: place,
+		},
+		"a new order waits for its turn": {
+			edit:   func(s *OrderSeen) { unplaced(s); s.Turn = nil; s.Order.CreationTimestamp = metav1.Time{Time: now} },
+			action: TakeTurn{Due: now.Add(24 * time.Hour)},
+		},
+		"which is that of the certificate that expires": {
+			edit:   func(s *OrderSeen) { unplaced(s); s.Turn = nil; s.Expires = now.Add(time.Hour) },
+			action: TakeTurn{Due: now.Add(time.Hour)},
+		},
+		"a turn that will not come at once is waited for in silence at first": {
+			edit: func(s *OrderSeen) {
+				unplaced(s)
+				s.Turn = &Turn{Since: now, At: now.Add(time.Hour), Wake: now.Add(30 * time.Minute), Limit: OrderLimit{300, 3 * time.Hour}}
+			},
+			action: OrderNothing{}, wake: 15 * time.Second,
+		},
+		"and then people are told": {
+			edit: func(s *OrderSeen) {
+				unplaced(s)
+				s.Turn = &Turn{Since: now.Add(-15 * time.Second), At: now.Add(time.Hour), Wake: now.Add(30 * time.Minute), Limit: OrderLimit{300, 3 * time.Hour}}
+			},
+			action: OrderNothing{}, wake: 30 * time.Minute,
+			reason: "place order: waiting for a turn, because the CA takes 300 orders of an account in 3 hours and there are more that are due no later; next attempt at 2026-11-24T09:00:00Z",
+		},
+		"also if it was the CA that told": {
+			edit: func(s *OrderSeen) {
+				unplaced(s)
+				s.Turn = &Turn{Since: now.Add(-15 * time.Second), At: now.Add(time.Hour), Wake: now.Add(30 * time.Minute), Blocked: true}
+			},
+			action: OrderNothing{}, wake: 30 * time.Minute,
+			reason: "place order: the CA takes no more orders of this account for now; next attempt at 2026-11-24T09:00:00Z",
+		},
+		"an order that replaces needs no turn": {
+			edit:   func(s *OrderSeen) { unplaced(s); s.Turn = nil; s.Order.Spec.Replaces = "aki.serial" },
+			action: PlaceOrder{DNSNames: place.DNSNames, Replaces: "aki.serial"},
+		},
+		"but it does without": {
+			edit: func(s *OrderSeen) {
+				unplaced(s)
+				s.Turn, s.Expires, s.Order.Spec.Replaces = nil, now.Add(time.Hour), "aki.serial"
+				s.Trouble = failed(StepPlaceOrder, AlreadyReplaced)
+			},
+			action: TakeTurn{Due: now.Add(time.Hour)},
 		},
 		"an order that the CA refuses is errored": {
 			edit:   func(s *OrderSeen) { unplaced(s); s.Trouble = failed(StepPlaceOrder, OtherFault) },
