@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -47,6 +48,7 @@ type world struct {
 	clients  kubernetes.Interface
 	roots    *x509.CertPool // of the chains that Pebble issues
 	caBundle []byte         // verifies Pebble's own endpoints
+	image    string         // of the operator
 }
 
 var shared *world
@@ -97,7 +99,8 @@ func start(ctx context.Context) (w *world, down func() error, err error) {
 	if err := w.checkout.Load(ctx, w.node, images); err != nil {
 		return nil, down, err
 	}
-	if err := w.checkout.Install(ctx, w.node.Kubeconfig, images.Ref(), true); err != nil {
+	w.image = images.Ref()
+	if err := w.checkout.Install(ctx, w.node.Kubeconfig, w.image, true); err != nil {
 		return nil, down, err
 	}
 	return w, down, w.connect(ctx)
@@ -110,7 +113,7 @@ func (w *world) connect(ctx context.Context) error {
 	}
 	w.config.QPS = -1
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, gwapi.Install} {
 		if err := add(scheme); err != nil {
 			return fmt.Errorf("build scheme: %w", err)
 		}
@@ -142,6 +145,12 @@ func (w *world) connect(ctx context.Context) error {
 // controller.
 func (w *world) acmeIssuer(name, directory string) *cmv1.ClusterIssuer {
 	class := "traefik"
+	return w.acmeIssuerWith(name, directory, acmev1.ACMEChallengeSolver{HTTP01: &acmev1.ACMEChallengeSolverHTTP01{
+		Ingress: &acmev1.ACMEChallengeSolverHTTP01Ingress{IngressClassName: &class},
+	}})
+}
+
+func (w *world) acmeIssuerWith(name, directory string, solver acmev1.ACMEChallengeSolver) *cmv1.ClusterIssuer {
 	return &cmv1.ClusterIssuer{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{ACME: &acmev1.ACMEIssuer{
@@ -149,9 +158,7 @@ func (w *world) acmeIssuer(name, directory string) *cmv1.ClusterIssuer {
 			CABundle:   w.caBundle,
 			Email:      "e2e@certwright.test",
 			PrivateKey: cmmeta.SecretKeySelector{LocalObjectReference: cmmeta.LocalObjectReference{Name: name + "-account"}},
-			Solvers: []acmev1.ACMEChallengeSolver{{HTTP01: &acmev1.ACMEChallengeSolverHTTP01{
-				Ingress: &acmev1.ACMEChallengeSolverHTTP01Ingress{IngressClassName: &class},
-			}}},
+			Solvers:    []acmev1.ACMEChallengeSolver{solver},
 		}}},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
 	"maps"
@@ -38,6 +39,35 @@ type peer struct {
 	rootPEM []byte
 }
 
+// newCA puts a CA into the Secret "root", with the Issuer "ca" for it if there is
+// none yet.
+func (p *peer) newCA() {
+	p.Helper()
+	root, cert, key := authority(p.T)
+	parsed, _ := pem.Decode(key)
+	signer, err := x509.ParsePKCS8PrivateKey(parsed.Bytes)
+	if err != nil {
+		p.Fatal(err)
+	}
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: "root"}, Type: corev1.SecretTypeTLS,
+		Data: map[string][]byte{corev1.TLSCertKey: cert, corev1.TLSPrivateKeyKey: key},
+	}
+	first := p.root == nil
+	p.root, p.rootKey, p.rootPEM = root, signer.(crypto.Signer), cert
+	if !first {
+		if err := p.api.Update(p.Context(), secret); err != nil {
+			p.Fatal(err)
+		}
+		return
+	}
+	p.create(secret)
+	p.create(&cmv1.Issuer{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: "ca"},
+		Spec:       cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "root", ReissueOnRotation: true}}},
+	})
+}
+
 // issued is a key, its signing request, and the certificate for it.
 type issued struct {
 	key, csr, chain []byte // PEM
@@ -49,7 +79,14 @@ func (p *peer) issue(host string) issued {
 	if err != nil {
 		p.Fatal(err)
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{host}}, key)
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		DNSNames: []string{host},
+		ExtraExtensions: []pkix.Extension{{
+			Id:       []int{2, 5, 29, 15}, // keyUsage (RFC 5280, 4.2.1.3)
+			Critical: true,
+			Value:    []byte{0x03, 0x02, 0x05, 0xa0}, // digitalSignature, keyEncipherment
+		}},
+	}, key)
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -238,23 +275,7 @@ func TestWhatAnotherOperatorLeftIsTakenAsItIs(t *testing.T) {
 	p.scale(t.Context(), 0)
 	t.Cleanup(func() { p.scale(context.Background(), 1) }) // also after a failure
 
-	var cert, key []byte
-	p.root, cert, key = authority(t)
-	p.rootPEM = cert
-	parsed, _ := pem.Decode(key)
-	signer, err := x509.ParsePKCS8PrivateKey(parsed.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.rootKey = signer.(crypto.Signer)
-	p.create(&corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: "root"}, Type: corev1.SecretTypeTLS,
-		Data: map[string][]byte{corev1.TLSCertKey: cert, corev1.TLSPrivateKeyKey: key},
-	})
-	p.create(&cmv1.Issuer{
-		ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: "ca"},
-		Spec:       cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "root"}}},
-	})
+	p.newCA()
 
 	// In full, with its request; without the request; and as it comes out of a
 	// backup, which has neither requests nor status.

@@ -25,17 +25,17 @@ func TestNameThatCanNotBeProvenIsToldAndTriedWithRestraint(t *testing.T) {
 	j := newJourney(t)
 	for name, host := range map[string]string{
 		"nowhere": j.namespace + ".nowhere.certwright.test", // does not resolve
-		"dead":    j.namespace + ".dead.certwright.test",    // refuses connections
+		"dead":    j.namespace + ".dead.certwright.test",    // refuses connections, which may be so only from here
 	} {
 		j.create(j.certificate(name, clusterIssuer(pebbleIssuer), host))
 	}
 	nowhere := j.untilSaid("nowhere", time.Minute, j.namespace+".nowhere.certwright.test", "does not resolve", "retried within a minute")
-	dead := j.untilSaid("dead", time.Minute, j.namespace+".dead.certwright.test", "refused", "retried within a minute")
+	dead := j.untilSaid("dead", 2*time.Minute, j.namespace+".dead.certwright.test", "the CA refused the proof", "next attempt at")
 	t.Logf("nowhere: %s", nowhere)
 	t.Logf("dead: %s", dead)
 
-	// What is tried is the self-check, which asks neither the API server nor
-	// the CA. The lease is renewed every second.
+	// What is tried of the first is the self-check, which asks neither the API
+	// server nor the CA; the second waits for its back-off. The lease is renewed every second.
 	const window = 30 * time.Second
 	first, err := j.counters(t.Context(), apiRequests, acmeRequests)
 	if err != nil {
