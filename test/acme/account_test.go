@@ -1,13 +1,17 @@
 package acme_test
 
 import (
+	"context"
+	"crypto"
 	"encoding/base64"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/test/acme/faultproxy"
 	"github.com/certwright/certwright/test/acme/testca"
 )
 
@@ -58,6 +62,86 @@ func TestAccountThatTheServerForgotIsRecognised(t *testing.T) {
 	_, err := j.client.NewOrder(j.ctx, acme.OrderRequest{Identifiers: names("forgotten.example.com")})
 	if !acme.IsAccountDoesNotExist(err) {
 		t.Errorf("error %v, want accountDoesNotExist", err)
+	}
+}
+
+func TestAccountKeyIsChangedWhileRequestsAreUnderWay(t *testing.T) {
+	t.Parallel()
+	j := begin(t, testca.Start(t, testca.Options{}), acme.KeyRSA2048)
+	order := j.order(acme.OrderRequest{Identifiers: names("rollover.example.com")})
+	ctx, stop := context.WithCancel(j.ctx)
+	var asking sync.WaitGroup
+	asked := make(chan struct{}, 1)
+	for range 8 {
+		asking.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := j.client.GetOrder(j.ctx, order.URL); err != nil && acme.Classify(err, time.Now()).Kind != acme.Retry {
+					t.Errorf("request during the change: %v", err)
+					return
+				}
+				select {
+				case asked <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	old := *j.client
+	for _, kind := range []acme.KeyType{acme.KeyECDSAP256, acme.KeyECDSAP384, acme.KeyRSA2048} {
+		<-asked
+		key, err := acme.GenerateAccountKey(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.client.KeyChange(j.ctx, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-asked
+	stop()
+	asking.Wait()
+	if got := retry(j, func() (*acme.Account, error) { return j.client.GetAccount(j.ctx) }); got.URL != old.AccountURL() || got.Status != acme.StatusValid {
+		t.Errorf("account %+v", got)
+	}
+	j.issue(acme.OrderRequest{Identifiers: names("rollover.example.com")})
+}
+
+func TestChangedKeyIsTheOneThatTheServerKnowsAlsoIfItsAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	j := begin(t, testca.Start(t, testca.Options{}), acme.KeyECDSAP256)
+	key, err := acme.GenerateAccountKey(acme.KeyECDSAP256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.ca.Faults.Add(faultproxy.Rule{Path: testca.PathKeyChange, Times: 1, Fault: faultproxy.LoseAnswer()})
+	if err := j.client.KeyChange(j.ctx, key); err == nil || acme.Classify(err, time.Now()).Kind != acme.Retry {
+		t.Fatalf("error %v, want a lost answer", err)
+	}
+	found := func(key crypto.Signer) (*acme.Account, error) {
+		client, err := acme.New(acme.Config{DirectoryURL: j.ca.DirectoryURL, HTTPClient: j.ca.HTTPClient, Key: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client.NewAccount(j.ctx, acme.AccountRequest{OnlyReturnExisting: true})
+	}
+	if account, err := found(key); err != nil || account.URL != j.client.AccountURL() {
+		t.Errorf("account of the new key: %+v, %v", account, err)
+	}
+	if _, err := j.client.GetAccount(j.ctx); err == nil {
+		t.Error("the old key is still the account's")
+	}
+}
+
+func TestDeactivatedAccountTakesNoOrders(t *testing.T) {
+	t.Parallel()
+	j := begin(t, testca.Start(t, testca.Options{}), acme.KeyECDSAP256)
+	account := retry(j, func() (*acme.Account, error) { return j.client.DeactivateAccount(j.ctx) })
+	if account.Status != acme.StatusDeactivated {
+		t.Errorf("account %+v", account)
+	}
+	_, err := j.client.NewOrder(j.ctx, acme.OrderRequest{Identifiers: names("deactivated.example.com")})
+	if acme.Classify(err, time.Now()).Kind != acme.Stalled || !acme.IsAccountDeactivated(err) {
+		t.Errorf("order of a deactivated account: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package acme_test
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,60 @@ func TestIssuanceSurvivesRefusedNonces(t *testing.T) {
 			ca.Faults.RefuseNonces(percent, testca.PathNonce, 1)
 			begin(t, ca, acme.KeyECDSAP256).issue(acme.OrderRequest{Identifiers: names("nonce.example.com")})
 		})
+	}
+}
+
+func TestIssuanceSurvivesThatTheCAItselfRefusesNonces(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []int{30, 90} {
+		t.Run(strconv.Itoa(percent), func(t *testing.T) {
+			t.Parallel()
+			begin(t, testca.Start(t, testca.Options{RefusedNonces: percent}), acme.KeyECDSAP256).issue(acme.OrderRequest{Identifiers: names("nonce.example.com")})
+		})
+	}
+}
+
+func TestAnswersOfAWrongKindAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	j := begin(t, testca.Start(t, testca.Options{}), acme.KeyECDSAP256)
+	page := http.Header{"Content-Type": {"text/html"}}
+	for _, path := range []string{testca.PathNewOrder, testca.PathAuthz, testca.PathOrder, testca.PathCert} {
+		j.ca.Faults.Add(faultproxy.Rule{Path: path, Times: 1, Fault: faultproxy.Answer(200, page, "<html>please log in</html>")})
+	}
+	j.issue(acme.OrderRequest{Identifiers: names("captive.example.com")})
+}
+
+func TestPausedAccountIsStalledAndShowsThePortalVerbatim(t *testing.T) {
+	t.Parallel()
+	j := begin(t, testca.Start(t, testca.Options{}), acme.KeyECDSAP256)
+	const portal = "https://portal.ca.example/unpause?jwt=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+	detail := "Your account is temporarily prevented from requesting certificates for paused.example.com and possibly others. Please visit: " + portal
+	j.ca.Faults.Add(faultproxy.Rule{Path: testca.PathNewOrder, Times: 1, Fault: faultproxy.Problem(429, "rateLimited", detail, nil)})
+	_, err := j.client.NewOrder(j.ctx, acme.OrderRequest{Identifiers: names("paused.example.com")})
+	if kind := acme.Classify(err, time.Now()).Kind; kind != acme.Stalled || acme.IsOrdersLimited(err) {
+		t.Errorf("class %v, want stalled: waiting does not help", kind)
+	}
+	const want = "create order: Your account is temporarily prevented from requesting certificates for paused.example.com and possibly others. " +
+		"Please visit: the page below (rateLimited); see " + portal
+	if got := acme.Summary(err); got != want {
+		t.Errorf("summary %q, want %q", got, want)
+	}
+}
+
+func TestLimitOnOrdersIsToldFromLimitsOnNames(t *testing.T) {
+	t.Parallel()
+	j := begin(t, testca.Start(t, testca.Options{}), acme.KeyECDSAP256)
+	for detail, want := range map[string]bool{
+		"too many new orders (300) from this account in the last 3h0m0s, retry after 2036-11-24 10:00:00 UTC: see https://ca.example/rate-limits":                         true,
+		"too many certificates (50) already issued for \"example.com\" in the last 168h0m0s, retry after 2036-11-24 10:00:00 UTC: see https://ca.example/rate-limits":     false,
+		"too many failed authorizations (5) for \"a.example.com\" in the last 1h0m0s, retry after 2036-11-24 10:00:00 UTC: see https://ca.example/rate-limits#new-orders": false,
+	} {
+		j.ca.Faults.Add(faultproxy.Rule{Path: testca.PathNewOrder, Times: 1, Fault: faultproxy.Problem(429, "rateLimited", detail, nil)})
+		_, err := j.client.NewOrder(j.ctx, acme.OrderRequest{Identifiers: names("limited.example.com")})
+		if got := acme.IsOrdersLimited(err); got != want || acme.Classify(err, time.Now()).Kind != acme.Wait {
+			t.Errorf("%q: %t, want %t", detail, got, want)
+		}
+		j.ca.Faults.Reset()
 	}
 }
 

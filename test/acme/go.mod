@@ -13,10 +13,7 @@ require (
 
 require (
 	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
-	github.com/miekg/dns v1.1.62 // indirect
-	golang.org/x/mod v0.24.0 // indirect
+	github.com/miekg/dns v1.1.73 // indirect
 	golang.org/x/net v0.59.0 // indirect
-	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
-	golang.org/x/tools v0.33.0 // indirect
 )

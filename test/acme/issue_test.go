@@ -68,8 +68,11 @@ func TestAlternateChainIsFoundAndPreferred(t *testing.T) {
 	}
 	second := retry(j, func() (*acme.Chain, error) { return j.client.Certificate(j.ctx, first.Alternates[0]) })
 	j.verify(second, valid, key, j.ca.Roots[1])
-	chains := []*acme.Chain{first, second}
-	for preference, want := range map[string]*acme.Chain{"": first, "nobody": first, j.ca.Roots[0].Subject.CommonName: first, j.ca.Roots[1].Subject.CommonName: second} {
+	chains, smallest := []*acme.Chain{first, second}, first
+	if len(second.PEM) < len(first.PEM) {
+		smallest = second
+	}
+	for preference, want := range map[string]*acme.Chain{"": first, "nobody": first, acme.SmallestChain: smallest, j.ca.Roots[0].Subject.CommonName: first, j.ca.Roots[1].Subject.CommonName: second} {
 		if got := acme.PreferredChain(chains, preference); got != want {
 			t.Errorf("preference %q picked the chain up to %q", preference, got.TopIssuer())
 		}

@@ -38,6 +38,7 @@ const (
 	PathAuthz      = "/authZ/"
 	PathChallenge  = "/chalZ/"
 	PathCert       = "/certZ/"
+	PathKeyChange  = "/rollover-account-key"
 	PathRenewal    = "/draft-ietf-acme-ari-03/renewalInfo/"
 )
 
@@ -50,6 +51,10 @@ type Options struct {
 	ExternalAccounts map[string]string
 	// Blocked are domains the CA refuses.
 	Blocked []string
+	// RefusedNonces is the percentage of nonces that the CA itself refuses.
+	RefusedNonces int
+	// DNS is the server, host and port, that validations ask instead of that of Challenges. It is asked over TCP.
+	DNS string
 }
 
 // CA is a running server.
@@ -74,7 +79,6 @@ type CA struct {
 var setEnvironment = sync.OnceValue(func() error {
 	for name, value := range map[string]string{
 		"PEBBLE_VA_NOSLEEP":      "1", // else a validation starts after up to 5 s
-		"PEBBLE_WFE_NONCEREJECT": "0", // the fault proxy does this
 		"PEBBLE_AUTHZREUSE":      "0", // else half of the orders come with valid authorizations, as now one in a hundred
 	} {
 		if err := os.Setenv(name, value); err != nil {
@@ -83,6 +87,9 @@ var setEnvironment = sync.OnceValue(func() error {
 	}
 	return nil
 })
+
+// constructing is held while Pebble reads what differs between the CAs of a process.
+var constructing sync.Mutex
 
 // Start runs a CA until the test ends.
 func Start(t testing.TB, options Options) *CA {
@@ -112,7 +119,16 @@ func Start(t testing.TB, options Options) *CA {
 		offered[name] = ca.Profile{Description: "https://ca.example/profiles/" + name, ValidityPeriod: seconds}
 	}
 	authority := ca.New(logger, store, "", "ecdsa", 1, 2, offered)
-	validator := va.New(logger, answers.httpPort, answers.httpPort, true, answers.dns, store)
+	dns := answers.dns
+	if options.DNS != "" {
+		dns = options.DNS
+	}
+	validator := va.New(logger, answers.httpPort, answers.httpPort, true, dns, store)
+	constructing.Lock()
+	defer constructing.Unlock()
+	if err := os.Setenv("PEBBLE_WFE_NONCEREJECT", strconv.Itoa(options.RefusedNonces)); err != nil {
+		t.Fatal(err)
+	}
 	frontEnd := wfe.New(logger, store, validator, authority, []string{"ca.example"}, true, len(options.ExternalAccounts) > 0, 3, 3)
 
 	proxy := faultproxy.New(frontEnd.Handler())
