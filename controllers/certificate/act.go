@@ -81,7 +81,7 @@ func (r *reconciler) createRequest(ctx context.Context, seen *lifecycle.Certific
 	}
 	csr, err := pki.CreateRequest(r.Random, seen.Wanted.Request, key)
 	if err != nil {
-		return fmt.Errorf("create signing request: %w", err)
+		return impossible{err}
 	}
 	req := lifecycle.BuildRequest(seen.Certificate, a, seen.NextKey.Name, csr, r.CopiedAnnotations)
 	seen.MarkRenewal(req, now)
@@ -108,7 +108,7 @@ func (r *reconciler) storeTemporary(ctx context.Context, seen *lifecycle.Certifi
 	}
 	chainPEM, err := pki.TemporaryCertificate(r.Random, seen.Next.CSR, key, now)
 	if err != nil {
-		return fmt.Errorf("make temporary certificate: %w", err)
+		return impossible{err}
 	}
 	chain, err := pki.DecodeCertificates(chainPEM)
 	if err != nil {

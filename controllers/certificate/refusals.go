@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -26,9 +27,17 @@ type refusal struct {
 	at   time.Time
 }
 
+// impossible is what can not be made as the spec says. It is as if the API
+// server had refused it: only an edit helps.
+type impossible struct{ error }
+
 // tell puts a refused write into words for the Certificate's condition. It
 // says false if an error is no refusal.
 func (r *refusals) tell(key types.NamespacedName, seen *lifecycle.CertificateSeen, action lifecycle.CertificateAction, err error, now time.Time) (string, bool) {
+	var unmade impossible
+	if errors.As(err, &unmade) {
+		return unmade.Error(), true
+	}
 	text, refused := kube.Refusal(err)
 	if !refused {
 		return "", false

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,8 +80,8 @@ func ContentOf(crt *cmv1.Certificate, leaf *x509.Certificate, keyPEM, chainPEM, 
 	for _, format := range crt.Spec.AdditionalOutputFormats {
 		switch format.Type {
 		case cmv1.CertificateOutputFormatDER:
-			if block, _ := pem.Decode(keyPEM); block != nil {
-				content.Data[keyDER] = block.Bytes
+			if der := pki.KeyDER(keyPEM); der != nil {
+				content.Data[keyDER] = der
 			}
 		case cmv1.CertificateOutputFormatCombinedPEM:
 			content.Data[combinedPEM] = pki.CombinedPEM(keyPEM, chainPEM)

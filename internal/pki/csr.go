@@ -114,7 +114,7 @@ func (r *Request) extensions(emptySubject bool) ([]pkix.Extension, error) {
 
 // CreateRequest makes the PKCS#10 request (RFC 2986) for r, signed by the key, as one PEM block. It fails
 // when there is no name to certify, when the common name is longer than 64 bytes, and when a name, usage
-// or signature algorithm cannot be expressed.
+// or signature algorithm cannot be expressed, and when the request would be larger than [ParseRequest] takes.
 func CreateRequest(random io.Reader, r Request, key crypto.Signer) (pemBytes []byte, err error) {
 	subject, commonName, err := r.subject()
 	if err != nil {
@@ -142,7 +142,11 @@ func CreateRequest(random io.Reader, r Request, key crypto.Signer) (pemBytes []b
 	if err != nil {
 		return nil, fmt.Errorf("create certificate request: %w", err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: blockRequest, Bytes: der}), nil
+	pemBytes = pem.EncodeToMemory(&pem.Block{Type: blockRequest, Bytes: der})
+	if len(pemBytes) > MaxCertificateSize {
+		return nil, fmt.Errorf("create certificate request: %d bytes are more than the limit of %d; ask for fewer names", len(pemBytes), MaxCertificateSize)
+	}
+	return pemBytes, nil
 }
 
 // DecodeRequest reads a request as [ParseRequest] does, and checks its signature with its own public key.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -149,6 +150,7 @@ func TestRequestsThatCannotBeMade(t *testing.T) {
 		"other name without value":  {Request{OtherNames: []OtherName{{"1.2.3", ""}}}, "has no valid UTF-8 value"},
 		"other name not UTF-8":      {Request{OtherNames: []OtherName{{"1.2.3", "\xff"}}}, "has no valid UTF-8 value"},
 		"constraint not in ASCII":   {Request{DNSNames: good, NameConstraints: &NameConstraints{Permitted: NameSubtrees{DNSDomains: []string{"ü"}}}}, "outside ASCII"},
+		"more names than fit":       {Request{DNSNames: slices.Repeat([]string{strings.Repeat("n", 60) + ".example"}, 400)}, "bytes are more than the limit of 36500; ask for fewer names"},
 		"constraint not a range":    {Request{DNSNames: good, NameConstraints: &NameConstraints{Excluded: NameSubtrees{IPRanges: []*net.IPNet{{}}}}}, "is not an IP range"},
 	}
 	for name, test := range tests {

@@ -50,10 +50,7 @@ func TestEveryKeySurvivesEveryEncodingAndOpenSSLReadsIt(t *testing.T) {
 					t.Errorf("encoding %q: another key came back", encoding)
 				}
 				wantParts(t, openssl(t, encoded, "pkey", "-noout", "-text"), test.text)
-				der, err := KeyDER(key, encoding)
-				if err != nil {
-					t.Fatal(err)
-				}
+				der := KeyDER(encoded)
 				wantParts(t, openssl(t, der, "pkey", "-inform", "DER", "-noout", "-text"), test.text)
 			}
 		})
@@ -75,14 +72,28 @@ func TestKeysMadeByOpenSSLAreRead(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			key, err := DecodeKey(run(t, "openssl", nil, test.command...))
+			encoded := run(t, "openssl", nil, test.command...)
+			key, err := DecodeKey(encoded)
 			if err != nil {
 				t.Fatal(err)
 			}
+			run(t, "openssl", KeyDER(encoded), "pkey", "-inform", "DER", "-noout", "-check")
 			if err := KeyFits(key.Public(), test.want); err != nil {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestThereIsNoDERWithoutAKey(t *testing.T) {
+	t.Parallel()
+	for what, text := range map[string][]byte{
+		"nothing": nil, "a certificate": EncodeCertificates(newCA(t, "ca").cert), "half a block": []byte("-----BEGIN PRIVATE KEY-----\n"),
+		"too much": bytes.Repeat([]byte("-----BEGIN PRIVATE KEY-----\n"), MaxKeySize),
+	} {
+		if der := KeyDER(text); der != nil {
+			t.Errorf("%s: %x", what, der)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -169,11 +170,23 @@ func CombinedPEM(keyPEM, chainPEM []byte) []byte {
 	return bytes.Join([][]byte{keyPEM, chainPEM}, []byte("\n"))
 }
 
-// KeyDER is the additional output format DER: what [EncodeKey] writes, without the PEM around it.
-func KeyDER(key crypto.Signer, e Encoding) ([]byte, error) {
-	block, err := encodeKey(key, e)
+// KeyDER is the additional output format DER: the private key in PEM, as [EncodeKey] writes or [DecodeKey] reads
+// it, without the PEM around it. It is nil if there is none.
+func KeyDER(keyPEM []byte) []byte {
+	found, err := checkPEM(keyPEM, MaxKeySize)
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	return block.Bytes, nil
+	for range found {
+		block, rest := pem.Decode(keyPEM)
+		if block == nil {
+			return nil
+		}
+		switch block.Type {
+		case blockPKCS1, blockSEC1, blockPKCS8:
+			return block.Bytes
+		}
+		keyPEM = rest // parameters or a certificate beside the key
+	}
+	return nil
 }

@@ -57,44 +57,46 @@ func TestOpenSSLReadsPKCS12OfEveryProfile(t *testing.T) {
 		{LegacyDES, []string{"MAC: sha1, Iteration 1 ", "PKCS7 Encrypted data: pbeWithSHA1And3-KeyTripleDES-CBC"}},
 		{Modern2023, []string{"MAC: sha256, Iteration 2048 ", "PBES2, PBKDF2, AES-256-CBC, Iteration 2048, PRF hmacWithSHA256"}},
 	} {
-		t.Run(string(test.profile), func(t *testing.T) {
-			t.Parallel()
-			leaf, chain, ca := storeFixture(t, KeySpec{ECDSA, 256})
-			store, err := PKCS12(rand.Reader, test.profile, password, leaf.key, chain, ca)
-			if err != nil {
-				t.Fatal(err)
-			}
-			info := strings.Join(strings.Fields(string(opensslPKCS12(t, test.profile, store, "-info", "-nodes"))), " ")
-			wantParts(t, info, test.how...)
-			key, err := DecodeKey(opensslPKCS12(t, test.profile, store, "-nodes", "-nocerts"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !SameKey(key.Public(), leaf.key.Public()) {
-				t.Error("another key came out")
-			}
-			for flag, want := range map[string]string{"-clcerts": "leaf.example", "-cacerts": "between root"} {
-				certs, err := DecodeCertificates(opensslPKCS12(t, test.profile, store, "-nokeys", flag))
+		for _, spec := range []KeySpec{{ECDSA, 256}, {ECDSA, 521}, {RSA, 2048}, {Ed25519, 0}} {
+			t.Run(string(test.profile)+" "+spec.String(), func(t *testing.T) {
+				t.Parallel()
+				leaf, chain, ca := storeFixture(t, spec)
+				store, err := PKCS12(rand.Reader, test.profile, password, leaf.key, chain, ca)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := strings.Join(subjects(certs), " "); got != want {
-					t.Errorf("%s: got %s, want %s", flag, got, want)
+				info := strings.Join(strings.Fields(string(opensslPKCS12(t, test.profile, store, "-info", "-nodes"))), " ")
+				wantParts(t, info, test.how...)
+				key, err := DecodeKey(opensslPKCS12(t, test.profile, store, "-nodes", "-nocerts"))
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
+				if !SameKey(key.Public(), leaf.key.Public()) {
+					t.Error("another key came out")
+				}
+				for flag, want := range map[string]string{"-clcerts": "leaf.example", "-cacerts": "between root"} {
+					certs, err := DecodeCertificates(opensslPKCS12(t, test.profile, store, "-nokeys", flag))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := strings.Join(subjects(certs), " "); got != want {
+						t.Errorf("%s: got %s, want %s", flag, got, want)
+					}
+				}
 
-			trust, err := PKCS12TrustStore(rand.Reader, test.profile, password, chain[1:])
-			if err != nil {
-				t.Fatal(err)
-			}
-			certs, err := DecodeCertificates(opensslPKCS12(t, test.profile, trust, "-nokeys"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := strings.Join(subjects(certs), " "); got != "between" {
-				t.Errorf("truststore holds %s", got)
-			}
-		})
+				trust, err := PKCS12TrustStore(rand.Reader, test.profile, password, chain[1:])
+				if err != nil {
+					t.Fatal(err)
+				}
+				certs, err := DecodeCertificates(opensslPKCS12(t, test.profile, trust, "-nokeys"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := strings.Join(subjects(certs), " "); got != "between" {
+					t.Errorf("truststore holds %s", got)
+				}
+			})
+		}
 	}
 }
 
@@ -149,7 +151,7 @@ func keytool(t *testing.T, kind, secret string, store []byte, args ...string) st
 
 func TestJavaReadsItsKeystores(t *testing.T) {
 	t.Parallel()
-	for _, spec := range []KeySpec{{ECDSA, 256}, {RSA, 2048}} {
+	for _, spec := range []KeySpec{{ECDSA, 256}, {RSA, 2048}, {Ed25519, 0}} {
 		t.Run(spec.String(), func(t *testing.T) {
 			t.Parallel()
 			leaf, chain, ca := storeFixture(t, spec)

@@ -36,7 +36,12 @@ var subjectKeys = map[string]asn1.ObjectIdentifier{
 // It takes some strings that the RFC does not, because installations exist that use them: unescaped spaces
 // around names and values are ignored, a semicolon separates like a comma (RFC 2253 section 4), unescaped
 // quotes and angle brackets stand for themselves, and an octet string in hexadecimal is the text it holds.
+//
+// It is at most [MaxCertificateSize] bytes long, as no certificate could hold a longer one.
 func ParseLiteralSubject(s string) (rawRDNSequence []byte, err error) {
+	if len(s) > MaxCertificateSize {
+		return nil, fmt.Errorf("parse literal subject: %d bytes are more than the limit of %d", len(s), MaxCertificateSize)
+	}
 	rdns := pkix.RDNSequence{}
 	p := literalParser{rest: s}
 	if strings.Trim(s, " ") != "" {

@@ -70,12 +70,13 @@ func TestDomainComponentsAreIA5Strings(t *testing.T) {
 func TestLiteralSubjectsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for written, want := range map[string]string{
-		"foo":               "a part has no equals sign",
-		"CN=foo,":           "a part has no equals sign",
-		",CN=foo":           "a part has no equals sign",
-		"CN=foo,,OU=bar":    "a part has no equals sign",
-		"CN=foo+":           "a part has no equals sign",
-		"CN=foo,bar,O=baz":  "a part has no equals sign",
+		"foo":              "a part has no equals sign",
+		"CN=foo,":          "a part has no equals sign",
+		",CN=foo":          "a part has no equals sign",
+		"CN=foo,,OU=bar":   "a part has no equals sign",
+		"CN=foo+":          "a part has no equals sign",
+		"CN=foo,bar,O=baz": "a part has no equals sign",
+		"CN=" + strings.Repeat("n", MaxCertificateSize): "36503 bytes are more than the limit of 36500",
 		"X=foo":             `attribute name "X" is not known`,
 		"=foo":              `attribute name "" is not known`,
 		"EMAIL=a@b":         `attribute name "EMAIL" is not known`,

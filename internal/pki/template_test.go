@@ -54,6 +54,23 @@ func TestOpenSSLReadsAndVerifiesAnIssuedCertificate(t *testing.T) {
 	run(t, "openssl", nil, "verify", "-x509_strict", "-attime", "1772370000", "-CAfile", dir+"/ca.pem", dir+"/leaf.pem")
 }
 
+func TestOpenSSLVerifiesAChainAsItIsHandedOut(t *testing.T) {
+	t.Parallel()
+	root := newCA(t, "root")
+	upper := root.ca(t, "upper")
+	lower := upper.ca(t, "lower")
+	leaf := lower.leaf(t, "leaf.example")
+	bundle, err := BuildBundle([]*x509.Certificate{upper.cert, leaf.cert, root.cert, lower.cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeFile(t, dir+"/ca.crt", EncodeCertificates(bundle.CA))
+	writeFile(t, dir+"/tls.crt", EncodeCertificates(bundle.Chain...))
+	args := []string{"verify", "-x509_strict", "-attime", "1772370000", "-verify_hostname", "leaf.example", "-show_chain", "-CAfile", dir + "/ca.crt", "-untrusted", dir + "/tls.crt", dir + "/tls.crt"}
+	wantParts(t, openssl(t, nil, args...), "tls.crt: OK", "depth=3: CN = root")
+}
+
 func TestAConstrainedCAUnderASelfSignedOne(t *testing.T) {
 	t.Parallel()
 	root := newCA(t, "root")
