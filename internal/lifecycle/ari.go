@@ -46,7 +46,7 @@ type ARISeen struct {
 	// Answer is the last answer, if it may not be in the status yet.
 	Answer *ARIAnswer
 
-	urged  bool    // the answer asks for a renewal at once
+	urged  bool    // what is known asks for a renewal at once
 	advice *advice // what is known comes to; nil if that is nothing
 }
 
@@ -95,6 +95,7 @@ func (c *certificateLadder) hear() {
 	case !c.seen.describes():
 		c.Status.ACME = nil // it was about another certificate
 	}
+	seen.urged = c.urgedBefore()
 	if a := seen.Answer; a != nil && seen.CertificateID != "" && a.CertificateID == seen.CertificateID && !c.heard(a) {
 		c.learn(a)
 	}

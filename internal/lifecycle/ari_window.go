@@ -46,7 +46,7 @@ func (c *certificateLadder) advise() *advice {
 	if known.ExplanationURL != "" {
 		a.why += ", see " + known.ExplanationURL
 	}
-	if a.urged = c.seen.ARI.urged || c.urgedBefore(); a.urged {
+	if a.urged = c.seen.ARI.urged; a.urged {
 		a.at = known.LastChecked.Time
 		return a
 	}
@@ -63,9 +63,11 @@ func (c *certificateLadder) advise() *advice {
 func (c *certificateLadder) urges(before, after *cmv1.CertificateACMEARIStatus, a *ARIAnswer) bool {
 	w := after.SuggestedWindow
 	switch {
+	case !isWindow(w) || w.End.After(a.At):
+		return false
 	case c.urgedBefore():
-		return a.Err != "" || !w.End.After(a.At)
-	case a.Err != "" || w.End.After(a.At):
+		return true
+	case a.Err != "":
 		return false
 	case a.ExplanationURL != "":
 		return true
@@ -127,7 +129,7 @@ func (seen *CertificateSeen) advised(computed Renewal) Renewal {
 	if a == nil {
 		return computed
 	}
-	if latest := seen.latestAdvised(); a.at.After(latest) {
+	if latest := seen.latestAdvised(); a.at.After(latest) && !a.urged {
 		return Renewal{At: latest, Note: fmt.Sprintf("%s, too close to the expiry of the certificate: it is renewed at %s", a.why, latest.UTC().Format(time.RFC3339))}
 	}
 	return Renewal{At: a.at, Why: a.why}

@@ -80,7 +80,7 @@ func (s *certificateSimulation) checkBegin() {
 	if policy := s.crt.Spec.Renewal; policy != nil && policy.Policy == cmv1.CertificateRenewalPolicyDisabled {
 		s.fatalf("renewed although that is disabled")
 	}
-	if s.crt.Spec.Renewal == simNightly && s.now.Hour() != 2 && s.now.Hour() != 3 {
+	if s.crt.Spec.Renewal == simNightly && !s.urged() && s.now.Hour() != 2 && s.now.Hour() != 3 {
 		night := s.now.Truncate(day).Add(26 * time.Hour)
 		if s.now.Hour() < 2 {
 			night = night.Add(-day)
