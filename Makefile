@@ -21,11 +21,13 @@ generate: ## Generate deep copies, CRDs and the chart's copy of them.
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
 	go run ./hack/chart
+	go -C cmd/dns01-worker generate ./internal/table
 
 .PHONY: build
 build: ## Build the binaries into bin/.
 	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/certwright ./cmd/controller
 	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/http01-solver ./cmd/http01-solver
+	CGO_ENABLED=0 go -C cmd/dns01-worker build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/dns01-worker .
 
 .PHONY: lint
 lint: ## Run the linters, the import rules among them.
@@ -33,6 +35,9 @@ lint: ## Run the linters, the import rules among them.
 
 .PHONY: test
 test: ## Run the unit tests and the tests against a real API server.
+	# Compiled for minutes when it is not in the cache, so not within a test's time limit.
+	CGO_ENABLED=0 go -C cmd/dns01-worker build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/dns01-worker .
+	go -C cmd/dns01-worker test ./internal/...
 	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./hack/demo/... ./hack/chart/... ./test/apirules/... ./test/apiserver/... ./test/admission/... ./test/rotation/...
 	@for m in $(TEST_MODULES); do if [ -f $$m/go.mod ]; then echo "# $$m"; go -C $$m test ./...; fi; done
 

@@ -21,7 +21,8 @@ var metadataServers = []netip.Addr{
 // guardMetadata keeps the usual HTTP transport away from the servers that give
 // the machine its identity. Settings that lead there are refused by
 // checkAmbient; this is for those that nobody knows of, and for URLs that an
-// issuer may set.
+// issuer may set. Behind a proxy it is the proxy that connects, and that has to
+// refuse.
 func guardMetadata() {
 	transport, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {

@@ -221,6 +221,23 @@ func TestWhatTheWorkerRefusesReachesTheUserInWords(t *testing.T) {
 	}
 }
 
+// A URL that an issuer may set must not lead to what gives the machine its
+// identity.
+func TestTheMetadataServerIsOutOfReach(t *testing.T) {
+	t.Parallel()
+	for _, test := range []*Settings{
+		settings("cloudflare", map[string]string{"CLOUDFLARE_BASE_URL": "http://169.254.169.254/latest"}, map[string]string{"CF_DNS_API_TOKEN": "cf-token"}),
+		settings("pdns", map[string]string{"PDNS_API_URL": "http://[fd00:ec2::254]/latest"}, map[string]string{"PDNS_API_KEY": "pdns-key"}),
+	} {
+		client := newInternet(t, nil).client(nil)
+		client.lookup = func(string) (string, bool) { return "", false } // no proxy
+		err := client.Provider(test, nil).EnsureTXT(t.Context(), record("x"))
+		if err == nil || !strings.Contains(err.Error(), "the issuer may not use the identity of the machine") {
+			t.Errorf("%s: got %v", test.Provider, err)
+		}
+	}
+}
+
 func BenchmarkStart(b *testing.B) {
 	path, err := binary()
 	if err != nil {

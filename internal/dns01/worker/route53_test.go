@@ -43,7 +43,7 @@ func (a *route53API) serve() http.Handler {
 			<HostedZone><Id>/hostedzone/ZPUBLIC</Id><Name>example.com.</Name><CallerReference>y</CallerReference><Config><PrivateZone>false</PrivateZone></Config></HostedZone>
 			</HostedZones><IsTruncated>false</IsTruncated><MaxItems>100</MaxItems></ListHostedZonesByNameResponse>`)
 	})
-	mux.HandleFunc("GET /2013-04-01/hostedzone/ZPUBLIC/rrset", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /2013-04-01/hostedzone/ZPUBLIC/rrset", func(w http.ResponseWriter, _ *http.Request) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		var set strings.Builder
@@ -145,21 +145,21 @@ func TestRoute53KeepsTwoValuesApartByEveryWayToAuthenticate(t *testing.T) {
 	role := map[string]string{"AWS_ASSUME_ROLE_ARN": "arn:aws:iam::1:role/dns", "AWS_TTL": "10"}
 	key := map[string]string{"AWS_ACCESS_KEY_ID": "AKIAOWN", "AWS_SECRET_ACCESS_KEY": "own-secret"}
 	for name, test := range map[string]struct {
-		api         route53API
+		api         *route53API
 		settings    Settings
 		environment map[string]string
 	}{
-		"access key":           {route53API{key: "AKIAOWN"}, Settings{Config: map[string]string{"AWS_TTL": "10"}, Credentials: key}, nil},
-		"key and hosted zone":  {route53API{key: "AKIAOWN"}, Settings{Config: map[string]string{"AWS_HOSTED_ZONE_ID": "ZPUBLIC"}, Credentials: key}, nil},
-		"role":                 {route53API{key: "ASIAROLE", session: "session-1", signed: "AKIAOWN"}, Settings{Config: role, Credentials: key}, nil},
-		"service account":      {route53API{key: "ASIAROLE", session: "session-1"}, Settings{Config: role, Credentials: map[string]string{"AWS_WEB_IDENTITY_TOKEN": "web-token-1"}}, nil},
-		"ambient":              {route53API{key: "AKIAOWN"}, Settings{Ambient: true}, key},
-		"ambient in a role":    {route53API{key: "ASIAROLE", session: "session-1", signed: "AKIAOWN"}, Settings{Config: role, Ambient: true}, key},
-		"key, not the ambient": {route53API{key: "AKIAOWN"}, Settings{Credentials: key, Ambient: true}, map[string]string{"AWS_ACCESS_KEY_ID": "AKIAOTHER", "AWS_SECRET_ACCESS_KEY": "x"}},
+		"access key":           {&route53API{key: "AKIAOWN"}, Settings{Config: map[string]string{"AWS_TTL": "10"}, Credentials: key}, nil},
+		"key and hosted zone":  {&route53API{key: "AKIAOWN"}, Settings{Config: map[string]string{"AWS_HOSTED_ZONE_ID": "ZPUBLIC"}, Credentials: key}, nil},
+		"role":                 {&route53API{key: "ASIAROLE", session: "session-1", signed: "AKIAOWN"}, Settings{Config: role, Credentials: key}, nil},
+		"service account":      {&route53API{key: "ASIAROLE", session: "session-1"}, Settings{Config: role, Credentials: map[string]string{"AWS_WEB_IDENTITY_TOKEN": "web-token-1"}}, nil},
+		"ambient":              {&route53API{key: "AKIAOWN"}, Settings{Ambient: true}, key},
+		"ambient in a role":    {&route53API{key: "ASIAROLE", session: "session-1", signed: "AKIAOWN"}, Settings{Config: role, Ambient: true}, key},
+		"key, not the ambient": {&route53API{key: "AKIAOWN"}, Settings{Credentials: key, Ambient: true}, map[string]string{"AWS_ACCESS_KEY_ID": "AKIAOTHER", "AWS_SECRET_ACCESS_KEY": "x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := &test.api
+			api := test.api
 			api.t, api.values = t, []string{"somebody else's"}
 			test.settings.Provider = "route53"
 			in := newInternet(t, map[string]http.Handler{"route53.amazonaws.com": api.serve(), "sts.us-east-1.amazonaws.com": api.sts()})

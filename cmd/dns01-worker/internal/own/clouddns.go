@@ -130,7 +130,7 @@ func (p *cloudDNS) changeOnce(ctx context.Context, zone string, request wire.Req
 	var found struct {
 		RRsets []googleRRset `json:"rrsets"`
 	}
-	query := url.Values{"name": {request.FQDN}, "type": {"TXT"}}
+	query := url.Values{"name": {request.FQDN}, "type": {typeTXT}}
 	if err := p.do(ctx, http.MethodGet, zone+"/rrsets?"+query.Encode(), nil, &found); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (p *cloudDNS) changeOnce(ctx context.Context, zone string, request wire.Req
 	}
 	var values []string
 	for _, set := range found.RRsets {
-		if set.Name == request.FQDN && set.Type == "TXT" {
+		if set.Name == request.FQDN && set.Type == typeTXT {
 			values = set.RRdatas
 			change.Deletions = append(change.Deletions, set)
 		}
@@ -150,7 +150,7 @@ func (p *cloudDNS) changeOnce(ctx context.Context, zone string, request wire.Req
 		return nil
 	}
 	if len(wanted) > 0 {
-		change.Additions = []googleRRset{{Name: request.FQDN, Type: "TXT", TTL: p.ttl, RRdatas: wanted}}
+		change.Additions = []googleRRset{{Name: request.FQDN, Type: typeTXT, TTL: p.ttl, RRdatas: wanted}}
 	}
 	return p.do(ctx, http.MethodPost, zone+"/changes", change, nil)
 }

@@ -102,13 +102,13 @@ func (p *cloudflare) find(ctx context.Context, request wire.Request) (zone strin
 	}
 	for page := 1; page <= maxPages; page++ {
 		var records cloudflareList[cloudflareRecord]
-		query := url.Values{"type": {"TXT"}, "name": {strings.TrimSuffix(request.FQDN, ".")}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
+		query := url.Values{"type": {typeTXT}, "name": {strings.TrimSuffix(request.FQDN, ".")}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
 		if err := p.do(ctx, http.MethodGet, "/zones/"+url.PathEscape(zone)+"/dns_records?"+query.Encode(), nil, &records); err != nil {
 			return "", nil, err
 		}
 		for _, record := range records.Result {
 			// Cloudflare shows the value with or without quotes, as it was written.
-			if record.Type == "TXT" && strings.Trim(record.Content, `"`) == request.Value {
+			if record.Type == typeTXT && strings.Trim(record.Content, `"`) == request.Value {
 				ids = append(ids, record.ID)
 			}
 		}
@@ -126,7 +126,7 @@ func (p *cloudflare) Ensure(ctx context.Context, request wire.Request) error {
 		return err
 	}
 	return p.do(ctx, http.MethodPost, "/zones/"+url.PathEscape(zone)+"/dns_records", cloudflareRecord{
-		Type: "TXT", Name: strings.TrimSuffix(request.FQDN, "."), Content: `"` + request.Value + `"`, TTL: p.ttl,
+		Type: typeTXT, Name: strings.TrimSuffix(request.FQDN, "."), Content: `"` + request.Value + `"`, TTL: p.ttl,
 	}, nil)
 }
 

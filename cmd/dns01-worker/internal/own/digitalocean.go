@@ -58,12 +58,12 @@ func (p *digitalOcean) find(ctx context.Context, request wire.Request) ([]int64,
 				} `json:"pages"`
 			} `json:"links"`
 		}
-		query := url.Values{"type": {"TXT"}, "name": {strings.TrimSuffix(request.FQDN, ".")}, "per_page": {"200"}, "page": {fmt.Sprint(page)}}
+		query := url.Values{"type": {typeTXT}, "name": {strings.TrimSuffix(request.FQDN, ".")}, "per_page": {"200"}, "page": {fmt.Sprint(page)}}
 		if err := p.do(ctx, http.MethodGet, p.records(request)+"?"+query.Encode(), nil, &answer); err != nil {
 			return nil, err
 		}
 		for _, record := range answer.Records {
-			if record.Type == "TXT" && strings.Trim(record.Data, `"`) == request.Value {
+			if record.Type == typeTXT && strings.Trim(record.Data, `"`) == request.Value {
 				ids = append(ids, record.ID)
 			}
 		}
@@ -80,7 +80,7 @@ func (p *digitalOcean) Ensure(ctx context.Context, request wire.Request) error {
 	if err != nil || len(ids) > 0 {
 		return err
 	}
-	return p.do(ctx, http.MethodPost, p.records(request), digitalOceanRecord{Type: "TXT", Name: relative(request), Data: request.Value, TTL: p.ttl}, nil)
+	return p.do(ctx, http.MethodPost, p.records(request), digitalOceanRecord{Type: typeTXT, Name: relative(request), Data: request.Value, TTL: p.ttl}, nil)
 }
 
 // Remove implements Provider.

@@ -45,6 +45,9 @@ func New(code string, values map[string]string, ambient bool) (Provider, error) 
 	return p, nil
 }
 
+// typeTXT is the type of the records, in all APIs.
+const typeTXT = "TXT"
+
 // errAmbient is the error of a provider that was given no credentials.
 var errAmbient = errors.New("no credentials are given, and the issuer may not use those of the operator")
 

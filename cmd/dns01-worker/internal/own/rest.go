@@ -94,7 +94,7 @@ func (r rest) exchange(ctx context.Context, method, path string, body, answer an
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)

@@ -115,5 +115,5 @@ func maps(value reflect.Value, prefix string) map[string]reflect.Value {
 
 // open makes a field that is not exported readable and settable.
 func open(field reflect.Value) reflect.Value {
-	return reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()
+	return reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem() //nolint:gosec // G103: the address is that of a field of a struct that is alive
 }

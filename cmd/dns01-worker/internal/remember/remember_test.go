@@ -3,7 +3,6 @@ package remember
 import (
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +30,7 @@ type (
 		requests  map[string]request
 		records   map[string]*record
 		marks     map[string]struct{}
-		mu        sync.Mutex
+		count     int
 	}
 )
 
@@ -45,6 +44,7 @@ func fresh() *provider {
 
 func filled() *provider {
 	p, id := fresh(), "rr-1"
+	p.count++
 	p.zoneIDs["token"], p.recordIDs["token"], p.numbers["token"], p.pointers["token"] = 7, "abc", 1<<60+1, &id
 	p.requests["token"] = request{1, 2}
 	p.records["token"] = &record{ID: 5, Name: "_acme-challenge", Notes: []string{"x"}}

@@ -5,6 +5,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"go/format"
@@ -55,21 +57,26 @@ func main() {
 }
 
 func run(out, sequential string) error {
-	answer, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}} {{.Version}}", "github.com/go-acme/lego/v5").Output()
+	// Not "go list": that says where a module is only if it has been downloaded.
+	answer, err := exec.CommandContext(context.Background(), "go", "mod", "download", "-json", "github.com/go-acme/lego/v5").Output()
 	if err != nil {
 		return fmt.Errorf("find lego: %w", err)
 	}
-	dir, version, _ := strings.Cut(strings.TrimSpace(string(answer)), " ")
-	providers, err := read(filepath.Join(dir, "providers", "dns"))
+	var lego struct{ Dir, Version string }
+	if err := json.Unmarshal(answer, &lego); err != nil {
+		return fmt.Errorf("find lego: %w", err)
+	}
+	providers, err := read(filepath.Join(lego.Dir, "providers", "dns"))
 	if err != nil {
 		return err
 	}
+	version := lego.Version
 	for file, source := range map[string][]byte{out: table(providers, version), sequential: sequentialList(providers, version)} {
 		text, err := format.Source(source)
 		if err != nil {
 			return fmt.Errorf("format %s: %w", file, err)
 		}
-		if err := os.WriteFile(file, text, 0o644); err != nil {
+		if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // source code, as git writes it
 			return err
 		}
 	}
@@ -86,7 +93,7 @@ func read(dir string) ([]provider, error) {
 	}
 	var providers []provider
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(file) //nolint:gosec // of a module that go.mod names
 		if err != nil {
 			return nil, err
 		}
@@ -109,11 +116,11 @@ func read(dir string) ([]provider, error) {
 // readSource looks for the traits that only the code tells, in the provider's
 // folder and in what it is a layer over.
 func (p *provider) readSource(root, dir string) error {
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error { //nolint:gosec // of a module that go.mod names
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		text, err := os.ReadFile(path)
+		text, err := os.ReadFile(path) //nolint:gosec // of a module that go.mod names
 		if err != nil {
 			return err
 		}
