@@ -297,6 +297,15 @@ func TestAForbiddenWriteIsSaidWithTheWordsOfWhoForbids(t *testing.T) {
 	w.ready("web")
 }
 
+func TestASpecThatNoRequestCanExpressIsSaid(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	w.create(w.certificate("web", func(c *cmv1.Certificate) { c.Spec.DNSNames = []string{"bücher.example"} }))
+	w.says("web", cmmeta.ConditionFalse, `CertificateRequest "web-1" can not be created: `, `DNS name "bücher.example" has characters outside ASCII`)
+	w.edit("web", func(c *cmv1.Certificate) { c.Spec.DNSNames = []string{"xn--bcher-kva.example"} })
+	w.ready("web")
+}
+
 func TestASecretOfAnUnusualTypeIsUsedAndTold(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
