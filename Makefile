@@ -10,7 +10,7 @@ GOFLAGS_BUILD := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 TOOL    := go tool -modfile=hack/tools/go.mod
 CLUSTER := go -C hack/cluster run .
 # The modules that are tested besides the product's own.
-TEST_MODULES := hack/cluster hack/bench test/acme test/orders test/compat
+TEST_MODULES := hack/cluster hack/bench test/acme test/stepca test/orders test/compat
 
 .PHONY: help
 help: ## List the commands.

@@ -78,8 +78,8 @@ type CA struct {
 // setEnvironment makes validations and refusals happen at once and by rule. Pebble reads this when it is made.
 var setEnvironment = sync.OnceValue(func() error {
 	for name, value := range map[string]string{
-		"PEBBLE_VA_NOSLEEP":      "1", // else a validation starts after up to 5 s
-		"PEBBLE_AUTHZREUSE":      "0", // else half of the orders come with valid authorizations, as now one in a hundred
+		"PEBBLE_VA_NOSLEEP": "1", // else a validation starts after up to 5 s
+		"PEBBLE_AUTHZREUSE": "0", // else half of the orders come with valid authorizations, as now one in a hundred
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return err
