@@ -13,7 +13,7 @@ import (
 // Secrets are what an issuer's credentials are read from.
 type Secrets interface {
 	// Secret is the data of a Secret in the namespace where the issuer's Secrets
-	// are.
+	// are. Its errors say what could not be read.
 	Secret(ctx context.Context, name string) (map[string][]byte, error)
 	// Token is a token of a service account in that namespace.
 	Token(ctx context.Context, serviceAccount string, audiences []string) (string, error)
@@ -96,7 +96,7 @@ func (r *reader) secret(name string, ref *cmmeta.SecretKeySelector) {
 	}
 	data, err := r.secrets.Secret(r.ctx, ref.Name)
 	if err != nil {
-		r.err = fmt.Errorf("read credentials: %w", err)
+		r.err = err
 		return
 	}
 	value := strings.TrimSpace(string(data[ref.Key]))
@@ -210,7 +210,7 @@ func (r *reader) named(provider *acmev1.ACMEIssuerDNS01ProviderNamed) {
 	}
 	data, err := r.secrets.Secret(r.ctx, provider.CredentialsSecret.Name)
 	if err != nil {
-		r.err = fmt.Errorf("read credentials: %w", err)
+		r.err = err
 		return
 	}
 	for name, value := range data {

@@ -189,7 +189,7 @@ func TestWhatLacksInASolverIsSaid(t *testing.T) {
 		stalled bool
 	}{
 		"no Secret": {acmev1.ACMEChallengeSolverDNS01{DigitalOcean: &acmev1.ACMEIssuerDNS01ProviderDigitalOcean{Token: *key("gone", "a")}},
-			"read credentials: Secret gone is not there", false},
+			"Secret gone is not there", false},
 		"no key": {acmev1.ACMEChallengeSolverDNS01{DigitalOcean: &acmev1.ACMEIssuerDNS01ProviderDigitalOcean{Token: *key("dns", "z")}},
 			`Secret dns has nothing under the key "z"`, true},
 		"empty key": {acmev1.ACMEChallengeSolverDNS01{DigitalOcean: &acmev1.ACMEIssuerDNS01ProviderDigitalOcean{Token: *key("dns", "empty")}},
