@@ -58,6 +58,10 @@ type solveDNS struct {
 
 	http   *http.Client
 	server *url.URL
+
+	// provide makes the provider that a challenge names. needsKey tells that it
+	// has to know the key authorization.
+	provide func(ctx context.Context, c *acmev1.Challenge) (p dns01.Provider, needsKey bool, err error)
 }
 
 func newSolveDNS(mgr ctrl.Manager, config *DNS01Config, clients Clients, clock func() time.Time) (*solveDNS, error) {
@@ -68,10 +72,12 @@ func newSolveDNS(mgr ctrl.Manager, config *DNS01Config, clients Clients, clock f
 	if err != nil {
 		return nil, fmt.Errorf("find API server: %w", err)
 	}
-	return &solveDNS{
+	d := &solveDNS{
 		DNS01Config: *config, client: mgr.GetClient(), clients: clients, clock: clock,
 		http: mgr.GetHTTPClient(), server: server,
-	}, nil
+	}
+	d.provide = d.provider
+	return d, nil
 }
 
 var errNoDNS01 = errors.New("this operator is not set up for DNS-01")

@@ -3,6 +3,7 @@ package challenge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +16,8 @@ import (
 	"github.com/certwright/certwright/internal/dns01/rfc2136"
 	"github.com/certwright/certwright/internal/dns01/webhook"
 )
+
+var errNoOthers = errors.New("find DNS provider: this operator has none but rfc2136 and webhook")
 
 // Access is what the solvers of an issuer may use.
 type Access struct {
@@ -63,8 +66,7 @@ func (d *solveDNS) access(c *acmev1.Challenge) Access {
 	return Access{Namespace: c.Namespace, Ambient: d.AmbientIssuers, secrets: d.Secrets}
 }
 
-// provider makes the provider that a challenge names. needsKey tells that it has
-// to know the key authorization.
+// provider is provide, outside of tests.
 func (d *solveDNS) provider(ctx context.Context, c *acmev1.Challenge) (p dns01.Provider, needsKey bool, err error) {
 	solver, access := c.Spec.Solver.DNS01, d.access(c)
 	switch {
@@ -75,7 +77,7 @@ func (d *solveDNS) provider(ctx context.Context, c *acmev1.Challenge) (p dns01.P
 		p, err = d.webhook(solver.Webhook, access)
 		return p, false, err
 	case d.Others == nil:
-		return nil, false, fmt.Errorf("find DNS provider: this operator has none but rfc2136 and webhook")
+		return nil, false, errNoOthers
 	}
 	p, err = d.Others(ctx, solver, access)
 	return p, true, err

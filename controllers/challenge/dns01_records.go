@@ -123,7 +123,7 @@ func (r *records) do(ctx context.Context, job recordJob) (*dns01.Record, error) 
 }
 
 func (d *solveDNS) change(ctx context.Context, job recordJob, record dns01.Record) error {
-	provider, needsKey, err := d.provider(ctx, job.challenge)
+	provider, needsKey, err := d.provide(ctx, job.challenge)
 	if err != nil {
 		return err
 	}
