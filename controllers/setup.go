@@ -97,7 +97,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		}},
 		{"issuer", func() error {
 			return issuer.Setup(mgr, issuer.Config{
-				Clock: time.Now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
+				Clock: time.Now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace, Lost: accounts.Lost,
 			})
 		}},
 		{"order", func() error {

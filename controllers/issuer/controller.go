@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -31,6 +32,9 @@ type Config struct {
 	Secrets *kube.Secrets
 	// ClusterResourceNamespace is where the Secrets of ClusterIssuers are.
 	ClusterResourceNamespace string
+	// Lost gives the issuers of a kind whose ACME account the CA does not know
+	// any more; nil if nobody notices.
+	Lost func(kind string) <-chan event.GenericEvent
 	// Clock tells the time.
 	Clock func() time.Time
 	// Workers is the number of issuers of each kind looked at at the same time;
@@ -77,7 +81,11 @@ func setup(mgr ctrl.Manager, cfg Config, k kind) error {
 		recorder: mgr.GetEventRecorder("cert-manager-" + k.name),
 		memory:   newMemory(),
 	}
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr)
+	if cfg.Lost != nil {
+		b = b.WatchesRawSource(source.Channel(cfg.Lost(k.kind), &handler.EnqueueRequestForObject{}))
+	}
+	return b.
 		Named(k.name).
 		For(k.blank()).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.issuersOfSecret), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).

@@ -15,6 +15,7 @@ import (
 // kind is what Issuers and ClusterIssuers differ in.
 type kind struct {
 	name  string // of the controller (contract 2.0)
+	kind  string
 	blank func() cmv1.GenericIssuer
 	// secretNamespace is where an issuer's Secrets are.
 	secretNamespace func(cmv1.GenericIssuer) string
@@ -25,6 +26,7 @@ type kind struct {
 func issuerKind() kind {
 	return kind{
 		name:  "issuers",
+		kind:  cmv1.IssuerKind,
 		blank: func() cmv1.GenericIssuer { return &cmv1.Issuer{} },
 
 		secretNamespace: func(i cmv1.GenericIssuer) string { return i.GetNamespace() },
@@ -39,6 +41,7 @@ func issuerKind() kind {
 func clusterIssuerKind(resourceNamespace string) kind {
 	return kind{
 		name:  "clusterissuers",
+		kind:  cmv1.ClusterIssuerKind,
 		blank: func() cmv1.GenericIssuer { return &cmv1.ClusterIssuer{} },
 
 		secretNamespace: func(cmv1.GenericIssuer) string { return resourceNamespace },

@@ -219,12 +219,9 @@ func (r *Reconciler) createChallenge(ctx context.Context, s *sight, a lifecycle.
 		return r.fault(ctx, s, lifecycle.StepAccount, err)
 	}
 	s.succeeded(lifecycle.StepAccount)
-	key, err := ca.KeyAuthorization(a.Spec.Token)
+	key, err := challengeKey(ca, a.Spec)
 	if err != nil {
 		return r.fault(ctx, s, lifecycle.StepAccount, err)
-	}
-	if a.Spec.Type == acmev1.ACMEChallengeTypeDNS01 {
-		key = acme.DNS01Value(key)
 	}
 	challenge := &acmev1.Challenge{
 		ObjectMeta: metav1.ObjectMeta{

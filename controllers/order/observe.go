@@ -13,6 +13,7 @@ import (
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/internal/acme"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
@@ -52,6 +53,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	if err := r.observeIssuer(ctx, s); err != nil {
 		return nil, err
 	}
+	r.observeKeys(ctx, s)
 	s.remember = r.memory.of(key, order.UID)
 	s.remember.adapt(s.issuer)
 	s.CA = s.remember.order
@@ -79,6 +81,35 @@ func (r *Reconciler) observeChallenges(ctx context.Context, s *sight) error {
 	}
 	slices.SortFunc(s.Challenges, func(a, b *acmev1.Challenge) int { return cmp.Compare(a.Name, b.Name) })
 	return nil
+}
+
+// observeKeys finds the Challenges whose key is none of the account's present
+// key. If that can not be told, there are none.
+func (r *Reconciler) observeKeys(ctx context.Context, s *sight) {
+	var ca *acme.Client
+	for _, c := range s.Challenges {
+		if c.Status.State.Final() || s.issuer == nil {
+			continue
+		}
+		if ca == nil {
+			var err error
+			if ca, err = r.clients.Client(ctx, s.issuer); err != nil {
+				return
+			}
+		}
+		if key, err := challengeKey(ca, c.Spec); err == nil && key != c.Spec.Key {
+			s.Outdated = append(s.Outdated, c)
+		}
+	}
+}
+
+// challengeKey is what proves a name (contract 1.4).
+func challengeKey(ca *acme.Client, spec acmev1.ChallengeSpec) (string, error) {
+	key, err := ca.KeyAuthorization(spec.Token)
+	if err == nil && spec.Type == acmev1.ACMEChallengeTypeDNS01 {
+		key = acme.DNS01Value(key)
+	}
+	return key, err
 }
 
 func (r *Reconciler) observeIssuer(ctx context.Context, s *sight) error {

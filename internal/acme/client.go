@@ -46,6 +46,7 @@ type Client struct {
 	nonces       *NoncePool
 	directory    *DirectoryCache
 	observe      func(Request)
+	lost         func()
 	clock        func() time.Time
 }
 
@@ -92,6 +93,7 @@ func New(config Config) (*Client, error) {
 	if c.directory == nil {
 		c.directory = new(DirectoryCache)
 	}
+	c.lost = func() {}
 	if c.observe == nil {
 		c.observe = func(Request) {}
 	}
@@ -106,6 +108,14 @@ func (c *Client) WithAccount(accountURL string) *Client {
 	bound := *c
 	bound.accountURL = accountURL
 	return &bound
+}
+
+// WithLost returns a client that calls a function when the server says that it does not know the account, as a CA does that was set
+// up anew, and shares everything else. The function must not block.
+func (c *Client) WithLost(lost func()) *Client {
+	told := *c
+	told.lost = lost
+	return &told
 }
 
 // AccountURL is the account the client acts for; empty before one is known.

@@ -170,7 +170,11 @@ type post struct {
 func (c *Client) post(ctx context.Context, p post) (*answer, error) {
 	c.account.mu.RLock()
 	defer c.account.mu.RUnlock()
-	return c.postByKey(ctx, p)
+	a, err := c.postByKey(ctx, p)
+	if !p.byKey && IsAccountDoesNotExist(err) {
+		c.lost()
+	}
+	return a, err
 }
 
 // postByKey is post for whoever holds the lock of the key.

@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -40,6 +41,10 @@ type Accounts struct {
 	// unused are the new keys of rollovers of which it is certain that no CA
 	// has been told, as their hashes, by the place of the old key.
 	unused map[keyPlace]string
+	// lost are the accounts that a CA does not know any more, by the issuer.
+	lost map[types.UID]string
+	// checks asks for a check of an issuer, by its kind.
+	checks map[string]chan event.GenericEvent
 }
 
 func newAccounts(cfg Config) *Accounts {
@@ -54,6 +59,56 @@ func newAccounts(cfg Config) *Accounts {
 		clients:   map[string]*accountClient{},
 		servers:   map[serverID]*server{},
 		unused:    map[keyPlace]string{},
+		lost:      map[types.UID]string{},
+		checks: map[string]chan event.GenericEvent{
+			cmv1.IssuerKind:        make(chan event.GenericEvent, maxChecks),
+			cmv1.ClusterIssuerKind: make(chan event.GenericEvent, maxChecks),
+		},
+	}
+}
+
+// maxChecks bounds the issuers whose check is asked for and has not begun. What
+// is more is asked for again by the next request that fails.
+const maxChecks = 256
+
+// Lost are the issuers of a kind whose account the CA does not know any more,
+// each for a check, which registers it anew.
+func (a *Accounts) Lost(kind string) <-chan event.GenericEvent { return a.checks[kind] }
+
+// isLost says whether the CA does not know the account of an issuer any more.
+func (a *Accounts) isLost(issuer cmv1.GenericIssuer, uri string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return uri != "" && a.lost[issuer.GetUID()] == uri
+}
+
+func (a *Accounts) setLost(issuer cmv1.GenericIssuer, uri string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if uri == "" {
+		delete(a.lost, issuer.GetUID())
+		return
+	}
+	if len(a.lost) >= maxKept {
+		clear(a.lost)
+	}
+	a.lost[issuer.GetUID()] = uri
+}
+
+// doubt has an issuer checked because the CA does not know its account.
+func (a *Accounts) doubt(issuer cmv1.GenericIssuer, uri string) {
+	if a.isLost(issuer, uri) {
+		return // it is being checked
+	}
+	object, ok := issuer.(client.Object)
+	if !ok {
+		return
+	}
+	a.setLost(issuer, uri)
+	select {
+	case a.checks[cmKind(issuer)] <- event.GenericEvent{Object: object}:
+	default:
+		a.setLost(issuer, "")
 	}
 }
 
@@ -119,7 +174,8 @@ func (a *Accounts) Client(ctx context.Context, issuer cmv1.GenericIssuer) (*acme
 	if err != nil {
 		return nil, err
 	}
-	made = made.WithAccount(status.URI)
+	uri := status.URI
+	made = made.WithAccount(uri).WithLost(func() { a.doubt(issuer, uri) })
 	a.keep(id, &accountClient{version: version, server: on, client: made})
 	return made, nil
 }

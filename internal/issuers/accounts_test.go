@@ -455,3 +455,39 @@ func TestAccountKeyThatCanNotBeStoredIsSaidAndNoCAAsked(t *testing.T) {
 	}
 	r.expectAsked("")
 }
+
+func TestAccountThatTheCAForgotIsRegisteredAnew(t *testing.T) {
+	t.Parallel()
+	r := registered(t)
+	client, err := r.accounts.Client(t.Context(), r.issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := r.issuer.Status.ACME.URI
+	r.server.forget()
+	for range 3 { // many notice, one is enough
+		if _, err := client.NewOrder(t.Context(), acme.OrderRequest{}); !acme.IsAccountDoesNotExist(err) {
+			t.Fatalf("order: %v, want that there is no such account", err)
+		}
+	}
+	select {
+	case lost := <-r.accounts.Lost(cmv1.IssuerKind):
+		if lost.Object.GetName() != r.issuer.Name {
+			t.Errorf("%s is to be checked", lost.Object.GetName())
+		}
+	default:
+		t.Fatal("nobody is told")
+	}
+	if n := len(r.accounts.Lost(cmv1.IssuerKind)) + len(r.accounts.Lost(cmv1.ClusterIssuerKind)); n != 0 {
+		t.Errorf("told %d times more", n)
+	}
+	r.server.take()
+	r.expect(r.check(), true, "ACMEAccountRegistered")
+	r.expectAsked("find, create")
+	if r.issuer.Status.ACME.URI == before {
+		t.Error("the account is that of before")
+	}
+	r.expectOneKey()
+	r.check()
+	r.expectAsked("")
+}

@@ -26,6 +26,7 @@ type acmeServer struct {
 	// silent leaves contacts out of the answers, as some CAs do.
 	silent      bool
 	losesAnswer bool
+	forgot      int
 }
 
 type testAccount struct {
@@ -51,6 +52,14 @@ func (s *acmeServer) take() string {
 	asked := strings.Join(s.asked, ", ")
 	s.asked = nil
 	return asked
+}
+
+// forget is what happens to a CA that is set up anew.
+func (s *acmeServer) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts = map[string]*testAccount{}
+	s.forgot++
 }
 
 func (s *acmeServer) only() *testAccount {
@@ -79,6 +88,8 @@ func (s *acmeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.newAccount(w, r)
 	case strings.HasPrefix(r.URL.Path, "/account/"):
 		s.update(w, r)
+	case r.URL.Path == "/new-order":
+		problem(w, http.StatusBadRequest, "accountDoesNotExist")
 	case r.URL.Path == "/key-change":
 		s.changeKey(w, r)
 	}
@@ -141,7 +152,7 @@ func (s *acmeServer) newAccount(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusUnauthorized, "externalAccountRequired")
 		return
 	default:
-		account = &testAccount{url: fmt.Sprintf("%s/account/%d", s.URL, len(s.accounts)+1), status: "valid", contact: payload.Contact}
+		account = &testAccount{url: fmt.Sprintf("%s/account/%d", s.URL, len(s.accounts)+1+100*s.forgot), status: "valid", contact: payload.Contact}
 		if payload.EAB != nil {
 			var inner struct {
 				KeyID string `json:"kid"`

@@ -66,11 +66,15 @@ func (a *Accounts) check(ctx context.Context, issuer cmv1.GenericIssuer, now tim
 	if r.deactivated() || r.toDeactivate() {
 		return a.deactivate(ctx, r)
 	}
-	if !r.isDone() {
+	if lost := a.isLost(issuer, r.known.URI); lost || !r.isDone() {
 		if r.client, _, err = a.connect(spec, r.key.signer); err != nil {
 			return misconfigured(cmv1.IssuerReasonInvalidConfig, err), nil
 		}
-		return r.run(ctx, a)
+		verdict, err := r.run(ctx, a)
+		if lost && err == nil && verdict.Fault == nil {
+			a.setLost(issuer, "")
+		}
+		return verdict, err
 	}
 	if r.toRollOver() {
 		return a.rollOver(ctx, r, place, algorithm)

@@ -55,6 +55,10 @@ type OrderSeen struct {
 	// Challenges are those that the Order owns, in the order of their names.
 	Challenges []*acmev1.Challenge
 
+	// Outdated are those of them that are under way with a key authorization of
+	// an account key that has been replaced meanwhile.
+	Outdated []*acmev1.Challenge
+
 	// CA is the order as the CA last described it, if it has been asked.
 	CA *OrderAtCA
 	// Authorizations are those that have been read, by URL.
@@ -184,6 +188,7 @@ var orderGuards = []func(*orderPass) bool{
 	(*orderPass).isReady,
 	(*orderPass).lacksAuthorizations,
 	(*orderPass).hasFailedChallenge,
+	(*orderPass).hasOutdatedChallenge,
 	(*orderPass).lacksChallenge,
 	(*orderPass).hasPendingChallenge,
 	(*orderPass).isProved,

@@ -50,6 +50,19 @@ func (p *orderPass) hasFailedChallenge() bool {
 	return false
 }
 
+// hasOutdatedChallenge: the CA computes what it wants to see with the key that
+// the account has when it looks (RFC 8555, section 8.1), so that a Challenge of
+// before a rollover can only fail. Another one takes its place.
+func (p *orderPass) hasOutdatedChallenge() bool {
+	for _, c := range p.Outdated {
+		if c.DeletionTimestamp == nil {
+			p.d.Action = DeleteChallenge{c}
+			return true
+		}
+	}
+	return false
+}
+
 // lacksChallenge: a name that is not proved yet gets a Challenge, one in a
 // pass. One that is being deleted has to be gone first: its successor has the
 // same name.

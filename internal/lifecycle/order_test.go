@@ -237,6 +237,27 @@ func TestNextOrder(t *testing.T) {
 			},
 			action: OrderNothing{}, state: acmev1.Pending, wake: time.Hour,
 		},
+		"a challenge with an account key of before gives way to another": {
+			edit: func(s *OrderSeen) {
+				s.CA.State = acmev1.Pending
+				s.Challenges[0].Status.State = acmev1.Pending
+				s.Outdated = s.Challenges
+			},
+			action: DeleteChallenge{&acmev1.Challenge{
+				ObjectMeta: metav1.ObjectMeta{Name: "order-1"},
+				Spec:       acmev1.ChallengeSpec{AuthorizationURL: "https://ca/authz/1", DNSName: "a.example.com"},
+				Status:     acmev1.ChallengeStatus{State: acmev1.Pending},
+			}}, state: acmev1.Pending,
+		},
+		"which is waited for": {
+			edit: func(s *OrderSeen) {
+				s.CA.State = acmev1.Pending
+				s.Challenges[0].Status.State = acmev1.Pending
+				s.Challenges[0].DeletionTimestamp = &metav1.Time{Time: now}
+				s.Outdated = s.Challenges
+			},
+			action: OrderNothing{}, state: acmev1.Pending, wake: time.Hour,
+		},
 		"a proved order that the CA calls pending is asked for again": {
 			edit:   func(s *OrderSeen) { s.CA.State, s.CA.Polls = acmev1.Pending, 1 },
 			action: OrderNothing{}, state: acmev1.Pending, wake: time.Second,
