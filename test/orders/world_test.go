@@ -61,10 +61,11 @@ type world struct {
 	account     *acme.Client
 	config      *rest.Config
 	web         *httptest.Server
-	annotations map[string]string // of the Orders
-	slots       int               // challenges at the same time; 0 for the default
-	shared      bool              // the operator answers challenges itself
-	nameservers []string          // of the self-check, which else knows every name
+	annotations map[string]string      // of the Orders
+	slots       int                    // challenges at the same time; 0 for the default
+	shared      bool                   // the operator answers challenges itself
+	nameservers []string               // of the self-check, which else knows every name
+	dns01       *challenge.DNS01Config // nil: there is no DNS-01
 	writes      *writes
 
 	mu       sync.Mutex
@@ -85,8 +86,13 @@ func newWorld(t *testing.T) *world {
 
 func newWorldWith(t *testing.T, solver acmev1.ACMEChallengeSolverHTTP01) *world {
 	t.Helper()
+	return newWorldAt(t, testca.Options{}, acmev1.ACMEChallengeSolver{HTTP01: &solver})
+}
+
+func newWorldAt(t *testing.T, ca testca.Options, solvers ...acmev1.ACMEChallengeSolver) *world {
+	t.Helper()
 	w := &world{
-		t: t, config: apiserver.Start(t), ca: testca.Start(t, testca.Options{}), open: true,
+		t: t, config: apiserver.Start(t), ca: testca.Start(t, ca), open: true,
 		writes: &writes{}, replicas: map[string]string{},
 	}
 	w.namespace = apiserver.Namespace(t, w.config)
@@ -102,7 +108,7 @@ func newWorldWith(t *testing.T, solver acmev1.ACMEChallengeSolverHTTP01) *world 
 		Spec: cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{ACME: &acmev1.ACMEIssuer{
 			Server:     w.ca.DirectoryURL,
 			PrivateKey: cmmeta.SecretKeySelector{LocalObjectReference: cmmeta.LocalObjectReference{Name: "account"}},
-			Solvers:    []acmev1.ACMEChallengeSolver{{HTTP01: &solver}},
+			Solvers:    solvers,
 		}}},
 	}
 	if err := w.api.Create(t.Context(), issuer); err != nil {
@@ -170,7 +176,7 @@ func (w *world) operator() (stop func()) {
 	for _, err := range []error{
 		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
 		order.Setup(mgr, order.Config{Clients: w, SharedResponder: w.shared}),
-		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), Clock: w.clock, Namespaces: []string{w.namespace}}),
+		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), DNS01: w.dns01, Clock: w.clock, Namespaces: []string{w.namespace}}),
 	} {
 		if err != nil {
 			cancel()

@@ -49,6 +49,9 @@ type Options struct {
 	Port  int // a free one if zero
 	Keys  []Key
 	Zones []Zone
+	// Recursive lets the server follow CNAMEs from one of its zones to another,
+	// as those do that CAs ask.
+	Recursive bool
 }
 
 // Server is a running server.
@@ -148,7 +151,7 @@ options {
 	session-keyfile none;
 	listen-on port {{.Port}} { 127.0.0.1; };
 	listen-on-v6 { none; };
-	recursion no;
+	recursion {{if .Recursive}}yes{{else}}no{{end}};
 	dnssec-validation no;
 	empty-zones-enable no;
 	notify no;
