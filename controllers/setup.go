@@ -15,6 +15,7 @@ import (
 	"github.com/certwright/certwright/controllers/request"
 	"github.com/certwright/certwright/controllers/shim"
 	"github.com/certwright/certwright/internal/dns01"
+	"github.com/certwright/certwright/internal/dns01/worker"
 	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
@@ -51,6 +52,8 @@ type DNS01 struct {
 	RecursiveOnly                         bool
 	CheckRetry                            time.Duration // 10 s if zero
 	AmbientIssuers, AmbientClusterIssuers bool
+	Worker                                string // path of dns01-worker
+	AllowHTTPReq                          bool   // let Issuers choose the provider httpreq
 }
 
 // Setup adds all controllers to the manager.
@@ -109,6 +112,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 				DNS01: &challenge.DNS01Config{
 					Resolver: resolver, CheckRetry: cfg.DNS01.CheckRetry, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 					AmbientIssuers: cfg.DNS01.AmbientIssuers, AmbientClusterIssuers: cfg.DNS01.AmbientClusterIssuers,
+					Worker: worker.New(worker.Options{Path: cfg.DNS01.Worker, AllowHTTPReq: cfg.DNS01.AllowHTTPReq}),
 				},
 				Clock: time.Now, Workers: cfg.Workers,
 			})

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -81,7 +83,7 @@ func defaultFlags() *flags {
 		responder:                responderFlags{mode: solverModePod, listen: "0.0.0.0:8089"},
 		maxConcurrentChallenge:   60,
 		orderLimits:              lifecycle.DefaultOrderLimits,
-		dns01:                    controllers.DNS01{CheckRetry: 10 * time.Second, AmbientClusterIssuers: true},
+		dns01:                    controllers.DNS01{CheckRetry: 10 * time.Second, AmbientClusterIssuers: true, Worker: besides("dns01-worker")},
 		leaderElect:              true,
 		leaderElectionNamespace:  "kube-system",
 		leaseDuration:            time.Minute,
@@ -92,6 +94,15 @@ func defaultFlags() *flags {
 		logFormat:                "text",
 		verbosity:                0,
 	}
+}
+
+// besides is where a program is that was installed with this one.
+func besides(program string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return program
+	}
+	return filepath.Join(filepath.Dir(self), program)
 }
 
 func (f *flags) register(s *pflag.FlagSet) {
@@ -126,6 +137,8 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.StringSliceVar(&f.dns01.Nameservers, "dns01-recursive-nameservers", f.dns01.Nameservers, "recursive nameservers (host, host:port, https://...) by which zones and records of DNS-01 are looked up; the system's if empty")
 	s.BoolVar(&f.dns01.RecursiveOnly, "dns01-recursive-nameservers-only", f.dns01.RecursiveOnly, "look for DNS-01 records at the recursive nameservers only, not at the authoritative ones")
 	s.DurationVar(&f.dns01.CheckRetry, "dns01-check-retry-period", f.dns01.CheckRetry, "longest pause between looks at a DNS-01 record")
+	s.StringVar(&f.dns01.Worker, "dns01-worker", f.dns01.Worker, "program that is started for each operation at a DNS provider other than rfc2136 and webhook")
+	s.BoolVar(&f.dns01.AllowHTTPReq, "dns01-allow-httpreq", f.dns01.AllowHTTPReq, "allow the DNS provider httpreq, which sends requests to a URL that the issuer names")
 	s.BoolVar(&f.dns01.AmbientIssuers, "issuer-ambient-credentials", f.dns01.AmbientIssuers, "let Issuers use the credentials of the operator's own surroundings for DNS-01")
 	s.BoolVar(&f.dns01.AmbientClusterIssuers, "cluster-issuer-ambient-credentials", f.dns01.AmbientClusterIssuers, "let ClusterIssuers use them")
 	s.IntVar(&f.maxConcurrentChallenge, "max-concurrent-challenges", f.maxConcurrentChallenge, "challenges under way at the same time")

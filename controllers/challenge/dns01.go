@@ -20,6 +20,7 @@ import (
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	"github.com/certwright/certwright/internal/acmeview"
 	"github.com/certwright/certwright/internal/dns01"
+	"github.com/certwright/certwright/internal/dns01/worker"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
@@ -37,9 +38,9 @@ type DNS01Config struct {
 	// operator's own surroundings (contract 2.8).
 	AmbientIssuers, AmbientClusterIssuers bool
 
-	// Others makes the provider for a solver that is neither RFC 2136 nor a
-	// webhook; nil if this operator has none.
-	Others func(ctx context.Context, solver *acmev1.ACMEChallengeSolverDNS01, access Access) (dns01.Provider, error)
+	// Worker starts the providers that are neither RFC 2136 nor a webhook; nil
+	// if this operator has none.
+	Worker *worker.Client
 }
 
 // SecretReader reads Secrets, which must not be changed. A missing one is a

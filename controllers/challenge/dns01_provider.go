@@ -3,11 +3,11 @@ package challenge
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -16,8 +16,6 @@ import (
 	"github.com/certwright/certwright/internal/dns01/rfc2136"
 	"github.com/certwright/certwright/internal/dns01/webhook"
 )
-
-var errNoOthers = errors.New("find DNS provider: this operator has none but rfc2136 and webhook")
 
 // Access is what the solvers of an issuer may use.
 type Access struct {
@@ -28,6 +26,7 @@ type Access struct {
 	Ambient bool
 
 	secrets SecretReader
+	tokens  client.SubResourceClientConstructor
 }
 
 // missingError is about something that is referred to and does not exist.
@@ -61,9 +60,9 @@ func (a Access) SecretKey(ctx context.Context, ref cmmeta.SecretKeySelector) (st
 
 func (d *solveDNS) access(c *acmev1.Challenge) Access {
 	if c.Spec.IssuerRef.KindOrDefault() == cmv1.ClusterIssuerKind {
-		return Access{Namespace: d.ClusterResourceNamespace, Ambient: d.AmbientClusterIssuers, secrets: d.Secrets}
+		return Access{Namespace: d.ClusterResourceNamespace, Ambient: d.AmbientClusterIssuers, secrets: d.Secrets, tokens: d.client}
 	}
-	return Access{Namespace: c.Namespace, Ambient: d.AmbientIssuers, secrets: d.Secrets}
+	return Access{Namespace: c.Namespace, Ambient: d.AmbientIssuers, secrets: d.Secrets, tokens: d.client}
 }
 
 // provider is provide, outside of tests.
@@ -76,10 +75,8 @@ func (d *solveDNS) provider(ctx context.Context, c *acmev1.Challenge) (p dns01.P
 	case solver.Webhook != nil:
 		p, err = d.webhook(solver.Webhook, access)
 		return p, false, err
-	case d.Others == nil:
-		return nil, false, errNoOthers
 	}
-	p, err = d.Others(ctx, solver, access)
+	p, err = d.byWorker(ctx, c, access)
 	return p, true, err
 }
 

@@ -3,6 +3,7 @@ package challenge
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type records struct {
 
 	mu     sync.Mutex
 	states map[types.UID]*recordState
+	alone  map[string]types.UID // the one Challenge that may have a value at a name
 }
 
 // recordJob is one record to be written or removed.
@@ -63,7 +65,7 @@ func newRecords(dns *solveDNS, clock func() time.Time, wake chan<- wakeUp) *reco
 	return &records{
 		dns: dns, clock: clock, wake: wake,
 		queue: make(chan recordJob, maxQueuedRecords), slots: make(chan struct{}, recordWriters),
-		states: map[types.UID]*recordState{},
+		states: map[types.UID]*recordState{}, alone: map[string]types.UID{},
 	}
 }
 
@@ -119,7 +121,30 @@ func (r *records) do(ctx context.Context, job recordJob) (*dns01.Record, error) 
 	case <-ctx.Done():
 		return nil, fmt.Errorf("change TXT record %q: too many others are changed", where.FQDN)
 	}
+	if takesOneValue(job.challenge) {
+		switch mine := r.takeAlone(job.challenge.UID, where.FQDN, job.remove); {
+		case !mine && job.remove:
+			return where, nil // never written; what is there is another's
+		case !mine:
+			return where, fmt.Errorf("add TXT record %q: this provider keeps one value only; waiting until that of another challenge is removed", where.FQDN)
+		}
+	}
 	return where, r.dns.change(ctx, job, *where)
+}
+
+// takeAlone makes a Challenge the only one with a value at a name, until it has
+// removed it or is gone. mine is false if another is. After a restart nobody
+// knows; whoever comes first is let through then.
+func (r *records) takeAlone(uid types.UID, name string, remove bool) (mine bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if holder, taken := r.alone[name]; taken && holder != uid {
+		return false
+	}
+	if !remove {
+		r.alone[name] = uid
+	}
+	return true
 }
 
 func (d *solveDNS) change(ctx context.Context, job recordJob, record dns01.Record) error {
@@ -189,6 +214,9 @@ func (r *records) done(job recordJob, where *dns01.Record, err error) {
 	}
 	if err == nil {
 		state.written, state.removed = !job.remove, job.remove
+		if job.remove {
+			r.leave(job.challenge.UID)
+		}
 	}
 }
 
@@ -210,6 +238,11 @@ func (r *records) forget(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.states, uid)
+	r.leave(uid)
+}
+
+func (r *records) leave(uid types.UID) {
+	maps.DeleteFunc(r.alone, func(_ string, holder types.UID) bool { return holder == uid })
 }
 
 // namedLocks are locks that come and go with their names.

@@ -200,6 +200,53 @@ func TestRecordIsRemovedWhereItWasWritten(t *testing.T) {
 	}
 }
 
+// The second of two values would be lost, or would overwrite the first.
+func TestProviderThatKeepsOneValueIsGivenOneAtATime(t *testing.T) {
+	t.Parallel()
+	p := &slowProvider{begun: make(chan string, 1), end: make(chan error, 1)}
+	r, wake := startRecords(t, p)
+	oneAtATime := func(spec *acmev1.ChallengeSpec) {
+		spec.Solver.DNS01.Provider = &acmev1.ACMEIssuerDNS01ProviderNamed{Name: "ddnss"}
+	}
+	first, second := dnsChallenge("1", "alias.example.com", oneAtATime), dnsChallenge("2", "alias.example.com", oneAtATime)
+	do := func(c *acmev1.Challenge, remove bool) (asked, failed string) {
+		t.Helper()
+		p.end <- nil
+		r.begin(c, remove)
+		<-wake
+		if err := r.take(c.UID).ended.err; err != nil {
+			failed = err.Error()
+		}
+		select {
+		case asked = <-p.begun:
+		default:
+			<-p.end // nobody took it
+		}
+		return asked, failed
+	}
+	for _, step := range []struct {
+		challenge     *acmev1.Challenge
+		remove        bool
+		asked, failed string
+	}{
+		{first, false, "ensure target.example.com. value-1", ""},
+		{second, false, "", `add TXT record "target.example.com.": this provider keeps one value only; waiting until that of another challenge is removed`},
+		{second, true, "", ""}, // what is there is not the second's
+		{first, false, "ensure target.example.com. value-1", ""},
+		{first, true, "remove target.example.com. value-1", ""},
+		{second, false, "ensure target.example.com. value-2", ""},
+	} {
+		asked, failed := do(step.challenge, step.remove)
+		if asked != step.asked || failed != step.failed {
+			t.Errorf("%s, remove %t: %q, %q, want %q, %q", step.challenge.Name, step.remove, asked, failed, step.asked, step.failed)
+		}
+	}
+	r.forget("2") // the Challenge is gone
+	if asked, failed := do(first, false); asked == "" || failed != "" {
+		t.Errorf("after the other is gone: %q, %q", asked, failed)
+	}
+}
+
 // What a webhook is told depends on the kind of the issuer.
 func TestWebhookIsToldWhereToLookAndWhatItMayUse(t *testing.T) {
 	t.Parallel()
@@ -292,7 +339,7 @@ func TestSolverWithoutAProviderSaysSo(t *testing.T) {
 		spec.Solver.DNS01.Cloudflare = &acmev1.ACMEIssuerDNS01ProviderCloudflare{}
 	})
 	_, _, err := d.provider(t.Context(), c)
-	if err == nil || !strings.Contains(err.Error(), "rfc2136 and webhook") {
+	if err == nil || !strings.Contains(err.Error(), "without dns01-worker") {
 		t.Errorf("error %v", err)
 	}
 	if verdict, text := (*solveDNS)(nil).look(t.Context(), c); verdict != lifecycle.SelfCheckWrong || text != errNoDNS01.Error() {

@@ -29,3 +29,8 @@ const (
 // IngressEditInPlaceAnnotationKey is "true" on an Ingress whose own rules are
 // to carry the path of the challenge.
 const IngressEditInPlaceAnnotationKey = "acme.cert-manager.io/http01-edit-in-place"
+
+// DNS01MemoryAnnotationKey is on a Challenge what its DNS provider has to know
+// again when it removes the record. The operator writes it. An extension of
+// Certwright.
+const DNS01MemoryAnnotationKey = "certwright.dev/dns01-memory"
