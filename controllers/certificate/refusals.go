@@ -47,6 +47,7 @@ func (r *refusals) tell(key types.NamespacedName, seen *lifecycle.CertificateSee
 		if seen.Secret != nil && seen.Secret.Immutable {
 			return "it is immutable; delete it, or name another one in spec.secretName", true
 		}
+	default: // about another object
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

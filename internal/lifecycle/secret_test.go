@@ -47,7 +47,7 @@ func TestReadApplied(t *testing.T) {
 func FuzzReadApplied(f *testing.F) {
 	f.Add(`{"f:data":{"f:tls.crt":{}},"f:metadata":{"f:ownerReferences":{"k:{\"uid\":\"u\"}":{}}}}`)
 	f.Add(`{"f:metadata":{"f:ownerReferences":{"k:{":{}}}}`)
-	f.Fuzz(func(t *testing.T, fields string) {
+	f.Fuzz(func(_ *testing.T, fields string) {
 		ReadApplied([]metav1.ManagedFieldsEntry{{Manager: "us", Operation: "Apply", FieldsV1: metav1.NewFieldsV1(fields)}}, "us")
 	})
 }
