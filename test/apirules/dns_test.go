@@ -62,6 +62,7 @@ var dnsRows = []row{
 	{rule: "an IPv6 name server in brackets is accepted", base: acme, with: dns(`rfc2136: {nameserver: "[2001:db8::1]:53"}`)},
 	{rule: "a name server has a host", base: acme, with: dns(`rfc2136: {nameserver: ":53"}`), want: "nameserver must be a host with an optional port"},
 	{rule: "a name server is not empty", base: acme, with: dns(`rfc2136: {nameserver: ""}`), want: "nameserver must be a host with an optional port"},
+	{rule: "every TSIG algorithm of RFC 8945 that is in use is accepted", base: acme, with: dns(`rfc2136: {nameserver: a, tsigAlgorithm: HmacSha384}`)},
 	{rule: "a TSIG algorithm is known", base: acme, with: dns(`rfc2136: {nameserver: a, tsigAlgorithm: HMACSHA3}`), want: "tsigAlgorithm must be HMACMD5"},
 	{rule: "a TSIG name needs a key", base: acme, with: dns(`rfc2136: {nameserver: a, tsigKeyName: b}`), want: "tsigSecretSecretRef must say name and key"},
 	{rule: "a TSIG key needs a name", base: acme, with: dns(`rfc2136: {nameserver: a, tsigSecretSecretRef: {name: a, key: b}}`), want: "tsigKeyName is required with tsigSecretSecretRef"},

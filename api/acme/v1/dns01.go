@@ -319,11 +319,12 @@ type ACMEIssuerDNS01ProviderRFC2136 struct {
 	// Name of the TSIG key. Required with tsigSecretSecretRef.
 	// +optional
 	TSIGKeyName string `json:"tsigKeyName,omitempty"`
-	// TSIG algorithm: HMACMD5, HMACSHA1, HMACSHA256 or HMACSHA512. Empty means
-	// HMACMD5, which is weak.
+	// TSIG algorithm: HMACMD5, HMACSHA1, HMACSHA256 or HMACSHA512; HMACSHA224
+	// and HMACSHA384 are an extension of Certwright. Empty means HMACMD5, which
+	// is weak.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule=`self.upperAscii() in ["", 'HMACMD5', 'HMACSHA1', 'HMACSHA256', 'HMACSHA512']`,message=`tsigAlgorithm must be HMACMD5, HMACSHA1, HMACSHA256 or HMACSHA512`
+	// +kubebuilder:validation:XValidation:rule=`self.upperAscii() in ["", 'HMACMD5', 'HMACSHA1', 'HMACSHA224', 'HMACSHA256', 'HMACSHA384', 'HMACSHA512']`,message=`tsigAlgorithm must be HMACMD5, HMACSHA1, HMACSHA224, HMACSHA256, HMACSHA384 or HMACSHA512`
 	TSIGAlgorithm string `json:"tsigAlgorithm,omitempty"`
 	// Transport of the update. Empty means UDP.
 	// +optional
