@@ -34,6 +34,7 @@ func (r *Reconciler) present(ctx context.Context, s *sight, kind lifecycle.Solve
 		err = r.presentIngress(ctx, s)
 	case lifecycle.SolverRoute:
 		err = r.presentRoute(ctx, s)
+	case lifecycle.SolverRecord: // written in the background, see act
 	case lifecycle.SolverResponder:
 		err = r.shared.ensure(ctx, s.Challenge.Namespace, http01.WantsNodePort(s.Challenge))
 	}

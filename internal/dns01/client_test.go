@@ -110,7 +110,7 @@ func TestServersAreAskedOverHTTPS(t *testing.T) {
 
 func TestCausesOfNoAnswerHaveWords(t *testing.T) {
 	t.Parallel()
-	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	silent, err := net.ListenPacket("udp", "127.0.0.7:0") // others of this test listen at 127.0.0.1
 	if err != nil {
 		t.Fatal(err)
 	}

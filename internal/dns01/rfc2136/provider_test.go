@@ -166,7 +166,7 @@ func TestRefusalsSayWhatIsWrong(t *testing.T) {
 
 func TestServerThatIsNotThereIsToldInStableWords(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.7:0") // others of this test listen at 127.0.0.1
 	if err != nil {
 		t.Fatal(err)
 	}

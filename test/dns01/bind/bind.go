@@ -119,7 +119,7 @@ func Start(t testing.TB, options Options) *Server {
 func FreePort(t testing.TB, addresses ...string) int {
 	t.Helper()
 	for range 100 {
-		if port, ok := freePort(addresses); ok {
+		if port, ok := freePort(t.Context(), addresses); ok {
 			return port
 		}
 	}
@@ -127,15 +127,15 @@ func FreePort(t testing.TB, addresses ...string) int {
 	return 0
 }
 
-func freePort(addresses []string) (port int, ok bool) {
+func freePort(ctx context.Context, addresses []string) (port int, ok bool) {
 	for _, address := range addresses {
-		tcp, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+		tcp, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 		if err != nil {
 			return 0, false
 		}
 		defer tcp.Close() //nolint:errcheck // a listener that nobody has connected to
 		port = tcp.Addr().(*net.TCPAddr).Port
-		udp, err := net.ListenPacket("udp", net.JoinHostPort(address, strconv.Itoa(port)))
+		udp, err := new(net.ListenConfig).ListenPacket(ctx, "udp", net.JoinHostPort(address, strconv.Itoa(port)))
 		if err != nil {
 			return 0, false
 		}
