@@ -45,9 +45,9 @@ type Provider struct{ config Config }
 
 // New makes a provider. Errors are about the configuration.
 func New(config Config) (*Provider, error) {
-	for field, text := range map[string]string{"groupName": config.GroupName, "solverName": config.SolverName} {
-		if text == "" || strings.ContainsAny(text, "/?#%") || text == "." || text == ".." {
-			return nil, fmt.Errorf("read webhook.%s: %q is not a name", field, text)
+	for _, name := range []struct{ field, text string }{{"groupName", config.GroupName}, {"solverName", config.SolverName}} {
+		if name.text == "" || strings.ContainsAny(name.text, "/?#%") || name.text == "." || name.text == ".." {
+			return nil, fmt.Errorf("read webhook.%s: %q is not a name", name.field, name.text)
 		}
 	}
 	if len(config.Solver) > 0 && !json.Valid(config.Solver) {
@@ -139,7 +139,7 @@ func (p *Provider) judge(answer *http.Response, body []byte) error {
 func (p *Provider) refusal(code int, message string) error {
 	switch code {
 	case http.StatusNotFound:
-		return fmt.Errorf("the API server knows no such resource: is the webhook installed, and are groupName and solverName those that it has?")
+		return errors.New("the API server knows no such resource: is the webhook installed, and are groupName and solverName those that it has?")
 	case http.StatusForbidden, http.StatusUnauthorized:
 		return fmt.Errorf("the operator may not ask it: its service account needs the verb create on %s in the API group %s", p.config.SolverName, p.config.GroupName)
 	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
@@ -151,7 +151,9 @@ func (p *Provider) refusal(code int, message string) error {
 	return fmt.Errorf("%d %s: %s", code, http.StatusText(code), bounded(message))
 }
 
+// bounded cuts a text that is too long, and takes out what can not be read.
 func bounded(text string) string {
+	text = strings.ToValidUTF8(text, "")
 	if len(text) <= maxMessage {
 		return text
 	}
