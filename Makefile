@@ -10,7 +10,7 @@ GOFLAGS_BUILD := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 TOOL    := go tool -modfile=hack/tools/go.mod
 CLUSTER := go -C hack/cluster run .
 # The modules that are tested besides the product's own.
-TEST_MODULES := hack/cluster hack/bench test/acme test/stepca test/orders test/compat
+TEST_MODULES := hack/cluster hack/bench test/acme test/stepca test/orders test/dns01webhook test/compat
 
 .PHONY: help
 help: ## List the commands.
@@ -38,7 +38,7 @@ test: ## Run the unit tests and the tests against a real API server.
 	# Compiled for minutes when it is not in the cache, so not within a test's time limit.
 	CGO_ENABLED=0 go -C cmd/dns01-worker build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/dns01-worker .
 	go -C cmd/dns01-worker test ./internal/...
-	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./hack/demo/... ./hack/chart/... ./test/apirules/... ./test/apiserver/... ./test/admission/... ./test/rotation/...
+	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./hack/demo/... ./hack/chart/... ./test/apirules/... ./test/apiserver/... ./test/admission/... ./test/rotation/... ./test/certificates/...
 	@for m in $(TEST_MODULES); do if [ -f $$m/go.mod ]; then echo "# $$m"; go -C $$m test ./...; fi; done
 
 .PHONY: e2e
