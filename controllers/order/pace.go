@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -50,10 +51,18 @@ func (p *pacer) of(issuer cmv1.GenericIssuer) *account {
 	}
 	a := p.accounts[status.URI]
 	if a == nil {
-		a = &account{queue: lifecycle.NewOrderQueue(p.limits.For(issuer.GetSpec().ACME.Server)), issuers: map[types.UID]bool{}}
+		a = &account{queue: lifecycle.NewOrderQueue(p.limit(issuer)), issuers: map[types.UID]bool{}}
 		p.accounts[status.URI] = a
 	}
 	return a
+}
+
+func (p *pacer) limit(issuer cmv1.GenericIssuer) lifecycle.OrderLimit {
+	server, err := url.Parse(issuer.GetSpec().ACME.Server)
+	if err != nil {
+		return lifecycle.OrderLimit{} // nothing is ordered there
+	}
+	return p.limits.For(server.Host)
 }
 
 // take asks for the turn of an Order.
@@ -76,7 +85,7 @@ func (p *pacer) take(ctx context.Context, s *sight, due, now time.Time) (lifecyc
 // recall counts the Orders of an issuer that were placed before the operator
 // was started, once: from the cache.
 func (p *pacer) recall(ctx context.Context, a *account, issuer cmv1.GenericIssuer, now time.Time) error {
-	limit := p.limits.For(issuer.GetSpec().ACME.Server)
+	limit := p.limit(issuer)
 	if limit.Count == 0 {
 		return nil
 	}
@@ -179,7 +188,7 @@ func (r *Reconciler) expiry(ctx context.Context, order *acmev1.Order) (time.Time
 	if client.IgnoreNotFound(err) != nil {
 		return time.Time{}, fmt.Errorf("get certificate: %w", err)
 	}
-	if err != nil || certificate.Status.NotAfter == nil {
+	if certificate.Status.NotAfter == nil { // also if there is no Certificate
 		return time.Time{}, nil
 	}
 	return certificate.Status.NotAfter.Time, nil

@@ -36,23 +36,9 @@ func (a *Accounts) check(ctx context.Context, issuer cmv1.GenericIssuer, now tim
 		return misconfigured(cmv1.IssuerReasonInvalidConfig, err), nil
 	}
 	place := a.placeOf(issuer)
-	key, err := a.key(ctx, place)
-	if apierrors.IsNotFound(err) {
-		if spec.DisableAccountKeyGeneration {
-			return unverified(fmt.Sprintf("Secret %q with the account key does not exist in namespace %q, and disableAccountKeyGeneration is set", place.Name, place.Namespace)), nil
-		}
-		key, err = a.createKey(ctx, place, algorithm)
-		if message, refused := refusedWrite(err); refused {
-			verdict := unverified(message)
-			verdict.Wake = now.Add(writeRecheck)
-			return verdict, nil
-		}
-	}
-	if useless := (*keyError)(nil); errors.As(err, &useless) {
-		return unverified(useless.Error()), nil
-	}
-	if err != nil {
-		return lifecycle.IssuerVerdict{}, err
+	key, verdict, err := a.haveKey(ctx, spec, place, algorithm, now)
+	if key == nil || err != nil {
+		return verdict, err
 	}
 	r := &registration{issuer: issuer, spec: spec, key: key, email: strings.ToLower(spec.Email), now: now}
 	if status := issuer.GetStatus().ACME; status != nil {
@@ -87,6 +73,26 @@ func orNothing(verdict *lifecycle.IssuerVerdict) lifecycle.IssuerVerdict {
 		return lifecycle.IssuerVerdict{}
 	}
 	return *verdict
+}
+
+// haveKey reads the account key, or makes it. Without one the verdict says why.
+func (a *Accounts) haveKey(ctx context.Context, spec *acmev1.ACMEIssuer, place keyPlace, algorithm acme.KeyType, now time.Time) (*accountKey, lifecycle.IssuerVerdict, error) {
+	key, err := a.key(ctx, place)
+	if apierrors.IsNotFound(err) {
+		if spec.DisableAccountKeyGeneration {
+			return nil, unverified(fmt.Sprintf("Secret %q with the account key does not exist in namespace %q, and disableAccountKeyGeneration is set", place.Name, place.Namespace)), nil
+		}
+		key, err = a.createKey(ctx, place, algorithm)
+		if message, refused := refusedWrite(err); refused {
+			verdict := unverified(message)
+			verdict.Wake = now.Add(writeRecheck)
+			return nil, verdict, nil
+		}
+	}
+	if useless := (*keyError)(nil); errors.As(err, &useless) {
+		return nil, unverified(useless.Error()), nil
+	}
+	return key, lifecycle.IssuerVerdict{}, err
 }
 
 // writeRecheck is when to try a refused write again: nobody tells when a

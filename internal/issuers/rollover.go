@@ -182,13 +182,12 @@ func (a *Accounts) notRolledOver(ctx context.Context, r *registration, place key
 	case final:
 		reason, done = cmv1.IssuerReasonRolloverRefused, r.rolloverAsked()
 	default:
-		known, err := a.isKnown(ctx, r, signer)
-		if known {
+		switch known, err := a.isKnown(ctx, r, signer); {
+		case known:
 			return a.rolledOver(ctx, r, place, signer, nil)
-		}
-		if err != nil {
+		case err != nil:
 			a.setUnused(place, "")
-			return r.stillPending(cause), nil
+			return r.stillPending(cause), nil //nolint:nilerr // it tells as little as the cause
 		}
 	}
 	if err := a.discard(ctx, r, place, done); err != nil {

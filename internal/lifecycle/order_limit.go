@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -59,14 +58,13 @@ func ParseOrderLimits(texts []string) (OrderLimits, error) {
 	return limits, nil
 }
 
-// For is the limit of the CA with a directory.
-func (l OrderLimits) For(directory string) OrderLimit {
-	u, err := url.Parse(directory)
-	if err == nil {
-		for _, host := range []string{strings.ToLower(u.Host), strings.ToLower(u.Hostname())} {
-			if limit, ok := l[host]; ok {
-				return limit
-			}
+// For is the limit of the CA with a directory at a host, which may have a port.
+func (l OrderLimits) For(host string) OrderLimit {
+	host = strings.ToLower(host)
+	name, _, _ := strings.Cut(host, ":")
+	for _, known := range []string{host, name} {
+		if limit, ok := l[known]; ok {
+			return limit
 		}
 	}
 	return l["*"]

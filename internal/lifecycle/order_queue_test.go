@@ -242,15 +242,15 @@ func TestOrderLimitsAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for directory, want := range map[string]OrderLimit{
-		"https://acme-v02.api.letsencrypt.org/directory":         letsEncrypt,
-		"https://ACME-v02.api.letsencrypt.org:443/directory":     letsEncrypt,
-		"https://acme-staging-v02.api.letsencrypt.org/directory": {0, time.Hour},
-		"https://ca.example.com:14000/dir":                       {10, time.Minute},
-		"https://ca.example.com/dir":                             {0, time.Hour},
+	for host, want := range map[string]OrderLimit{
+		"acme-v02.api.letsencrypt.org":         letsEncrypt,
+		"ACME-v02.api.letsencrypt.org:443":     letsEncrypt,
+		"acme-staging-v02.api.letsencrypt.org": {0, time.Hour},
+		"ca.example.com:14000":                 {10, time.Minute},
+		"ca.example.com":                       {0, time.Hour},
 	} {
-		if diff := cmp.Diff(want, limits.For(directory)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", directory, diff)
+		if diff := cmp.Diff(want, limits.For(host)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", host, diff)
 		}
 	}
 	for _, text := range []string{"", "ca.example.com", "ca.example.com=300", "=300/3h", "ca.example.com=-1/3h", "ca.example.com=3/0s", "ca.example.com=x/3h", "https://ca.example.com=1/3h"} {
