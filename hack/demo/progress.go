@@ -107,6 +107,7 @@ func verdict(c *cmv1.Certificate) (ready bool, failed, message string) {
 			if condition.Status == cmmeta.ConditionFalse {
 				failed = condition.Message
 			}
+		default:
 		}
 	}
 	if failed != "" && message != "" {

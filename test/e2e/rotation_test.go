@@ -38,8 +38,8 @@ func TestWhenACAIsReplacedItsCertificatesAreIssuedAnew(t *testing.T) {
 			if err != nil {
 				return false, "", err
 			}
-			if err := leaf.CheckSignatureFrom(p.root); err != nil {
-				return false, err.Error(), nil
+			if bad := leaf.CheckSignatureFrom(p.root); bad != nil {
+				return false, bad.Error(), nil
 			}
 			c := &cmv1.Certificate{}
 			err = p.api.Get(ctx, client.ObjectKey{Namespace: p.namespace, Name: name}, c)

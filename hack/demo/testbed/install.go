@@ -27,15 +27,17 @@ func (c Checkout) Install(ctx context.Context, kubeconfig, image string, crds bo
 	args := []string{
 		"upgrade", "--install", Release, filepath.Join(c.Root, "charts", "certwright"),
 		"--namespace", Namespace, "--create-namespace", "--wait", "--timeout", "2m",
-		"--set", fmt.Sprintf("crds.enabled=%t,crds.keep=false", crds),
-		"--set", "image.repository=" + image[:i],
 		"--set-string", "image.tag=" + image[i+1:],
+	}
+	values = append([]string{
+		fmt.Sprintf("crds.enabled=%t,crds.keep=false", crds),
+		"image.repository=" + image[:i],
 		// An operator that is killed does not give up its lease. With the
 		// defaults its successor would wait for a minute.
-		"--set", "global.leaderElection.leaseDuration=5s",
-		"--set", "global.leaderElection.renewDeadline=4s",
-		"--set", "global.leaderElection.retryPeriod=1s",
-	}
+		"global.leaderElection.leaseDuration=5s",
+		"global.leaderElection.renewDeadline=4s",
+		"global.leaderElection.retryPeriod=1s",
+	}, values...)
 	for _, value := range values {
 		args = append(args, "--set", value)
 	}

@@ -30,7 +30,7 @@ func ProcessOf(uid, program string) (int, error) {
 		if !bytes.Contains(cgroup, []byte(uid)) {
 			continue
 		}
-		argv, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline")) //nolint:gosec // of the kernel
+		argv, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
 		if err != nil {
 			continue
 		}
