@@ -39,7 +39,7 @@ func TestWhenACAIsReplacedItsCertificatesAreIssuedAnew(t *testing.T) {
 				return false, "", err
 			}
 			if bad := leaf.CheckSignatureFrom(p.root); bad != nil {
-				return false, bad.Error(), nil
+				return false, bad.Error(), nil //nolint:nilerr // told when the time is over
 			}
 			c := &cmv1.Certificate{}
 			err = p.api.Get(ctx, client.ObjectKey{Namespace: p.namespace, Name: name}, c)
