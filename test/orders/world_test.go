@@ -43,6 +43,7 @@ import (
 	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/http01/responder"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/test/acme/testca"
 	"github.com/certwright/certwright/test/apiserver"
 )
@@ -66,6 +67,7 @@ type world struct {
 	shared      bool                   // the operator answers challenges itself
 	nameservers []string               // of the self-check, which else knows every name
 	dns01       *challenge.DNS01Config // nil: there is no DNS-01
+	limits      lifecycle.OrderLimits  // of the CA
 	writes      *writes
 
 	mu       sync.Mutex
@@ -175,7 +177,7 @@ func (w *world) operator() (stop func()) {
 	}
 	for _, err := range []error{
 		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
-		order.Setup(mgr, order.Config{Clients: w, SharedResponder: w.shared}),
+		order.Setup(mgr, order.Config{Clients: w, SharedResponder: w.shared, Limits: w.limits}),
 		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), DNS01: w.dns01, Clock: w.clock, Namespaces: []string{w.namespace}}),
 	} {
 		if err != nil {
