@@ -17,7 +17,9 @@ func (c *CA) SetRenewalInfo(t testing.TB, certificate []byte, answer string) {
 		t.Fatal(err)
 	}
 	recorder := httptest.NewRecorder()
-	c.management.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/set-renewal-info/", bytes.NewReader(body)))
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/set-renewal-info/", bytes.NewReader(body))
+	request.Header.Set("User-Agent", "test") // Pebble refuses requests without one
+	c.management.ServeHTTP(recorder, request)
 	if recorder.Code != http.StatusOK {
 		t.Fatalf("set renewal info: %d %s", recorder.Code, recorder.Body)
 	}
