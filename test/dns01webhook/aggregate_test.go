@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -65,12 +66,33 @@ func aggregate(t *testing.T, config *rest.Config, group string, solvers ...webho
 			}
 			for _, c := range service.Status.Conditions {
 				if c.Type == apiregistrationv1.Available && c.Status == apiregistrationv1.ConditionTrue {
-					return true, ""
+					return answers(t, config, group)
 				}
 			}
 			return false, fmt.Sprintf("%+v", service.Status)
 		})
 	})
+}
+
+// answers tells whether requests for a group get through. What the status of an
+// APIService says, the part of the API server that forwards them learns a moment
+// later.
+func answers(t *testing.T, config *rest.Config, group string) (bool, string) {
+	t.Helper()
+	web, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, config.Host+"/apis/"+group+"/v1alpha1", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := web.Do(request)
+	if err != nil {
+		return false, err.Error()
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode == http.StatusOK, answer.Status
 }
 
 // register makes an address the API server of a group: by a Service without a
