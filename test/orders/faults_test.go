@@ -30,16 +30,11 @@ func (w *world) editACME(change func(*acmev1.ACMEIssuer)) {
 	}
 }
 
-// profiled is an Order with a profile.
+// profiled is an Order with a profile, which it has from the first: the operator
+// may be at work on it at once.
 func (w *world) profiled(name, profile string) {
 	w.t.Helper()
-	w.order(name, name+".example.com")
-	o := w.get(name)
-	before := o.DeepCopy()
-	o.Spec.Profile = profile
-	if err := w.api.Patch(w.t.Context(), o, client.MergeFrom(before)); err != nil {
-		w.t.Fatal(err)
-	}
+	w.orderWith(acmev1.OrderSpec{DNSNames: []string{name + ".example.com"}, Profile: profile}, name)
 }
 
 func TestProfileThatTheCADoesNotHaveIsRefusedWithThoseThatItHas(t *testing.T) {

@@ -352,21 +352,25 @@ func (w *world) routed(r *http.Request) (service string, port int32) {
 // order creates an Order for names with a signing request of its own.
 func (w *world) order(name string, names ...string) *ecdsa.PrivateKey {
 	w.t.Helper()
+	return w.orderWith(acmev1.OrderSpec{DNSNames: names}, name)
+}
+
+// orderWith is an Order whose request and issuer are filled in.
+func (w *world) orderWith(spec acmev1.OrderSpec, name string) *ecdsa.PrivateKey {
+	w.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: names}, key)
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: spec.DNSNames}, key)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	spec.Request = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})
+	spec.IssuerRef = cmmeta.IssuerReference{Name: "pebble"}
 	o := &acmev1.Order{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name, Annotations: w.annotations},
-		Spec: acmev1.OrderSpec{
-			Request:   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}),
-			IssuerRef: cmmeta.IssuerReference{Name: "pebble"},
-			DNSNames:  names,
-		},
+		Spec:       spec,
 	}
 	if err := w.api.Create(w.t.Context(), o); err != nil {
 		w.t.Fatal(err)
