@@ -19,6 +19,7 @@ import (
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/controllers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/metrics"
@@ -89,7 +90,7 @@ func run(ctx context.Context, f *flags) error {
 
 func newManager(config *rest.Config, f *flags) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("build scheme: %w", err)
 		}

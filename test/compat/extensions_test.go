@@ -15,10 +15,11 @@ var solverExtensions = []string{
 var extensions = allExtensions()
 
 func allExtensions() []string {
-	all := []string{"Certificate.spec.secretDeletionPolicy"}
+	all := []string{"Certificate.spec.secretDeletionPolicy", "Certificate.spec.revocationPolicy"}
 	for _, kind := range []string{"Issuer", "ClusterIssuer"} {
 		all = append(all,
 			kind+".spec.ca.reissueOnRotation",
+			kind+".spec.ca.crl",
 			kind+".spec.acme.renewalInformationSource", // theirs after v1.21
 		)
 		for _, path := range solverExtensions {

@@ -194,7 +194,30 @@ type CertificateSpec struct {
 	// configured for, which is Retain by default. An extension of Certwright.
 	// +optional
 	SecretDeletionPolicy SecretDeletionPolicy `json:"secretDeletionPolicy,omitempty"`
+
+	// When certificates of this Certificate are revoked without a person
+	// asking: Never, OnDelete with the Certificate's deletion, OnReplace also
+	// each time another certificate has taken the place of one that is still
+	// valid. Who says anything but Never needs the permission to create
+	// Revocations. An extension of Certwright; empty means Never.
+	// +optional
+	RevocationPolicy RevocationPolicy `json:"revocationPolicy,omitempty"`
 }
+
+// RevocationPolicy says when certificates are revoked without a person asking.
+// +kubebuilder:validation:Enum=Never;OnDelete;OnReplace
+type RevocationPolicy string
+
+const (
+	// RevocationPolicyNever leaves them to expire.
+	RevocationPolicyNever RevocationPolicy = "Never"
+	// RevocationPolicyOnDelete revokes the certificate in the Secret when the
+	// Certificate is deleted.
+	RevocationPolicyOnDelete RevocationPolicy = "OnDelete"
+	// RevocationPolicyOnReplace does that, and revokes each certificate that
+	// was replaced.
+	RevocationPolicyOnReplace RevocationPolicy = "OnReplace"
+)
 
 // SecretDeletionPolicy says what becomes of a Secret whose Certificate is
 // deleted.

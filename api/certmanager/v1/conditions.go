@@ -15,6 +15,10 @@ const (
 	// the Secret is not signed by the present CA of a CA issuer. It is removed
 	// when that is over. An extension of Certwright.
 	CertificateConditionSignedByFormerCA CertificateConditionType = "SignedByFormerCA"
+	// CertificateConditionRevoked is True while the certificate in the Secret
+	// is one that its CA has revoked, or whose key is known to others, and
+	// absent otherwise. An extension of Certwright.
+	CertificateConditionRevoked CertificateConditionType = "Revoked"
 )
 
 // Reasons of a Certificate's conditions. Wire contract, sections 2.1, 2.2 and
@@ -57,6 +61,16 @@ const (
 
 	// CertificateReasonManuallyTriggered: somebody asked for a new certificate.
 	CertificateReasonManuallyTriggered = "ManuallyTriggered"
+	// CertificateReasonReplacementRequested: a Revocation or a Reissue asks
+	// for another certificate with another key, whatever the rotationPolicy
+	// says. The message names it. An extension of Certwright.
+	CertificateReasonReplacementRequested = "ReplacementRequested"
+	// CertificateReasonCompromisedKey: the key in the Secret is one that no
+	// certificate may have again. An extension of Certwright.
+	CertificateReasonCompromisedKey = "CompromisedKey"
+	// CertificateReasonRevoked: the CA has revoked the certificate. An
+	// extension of Certwright.
+	CertificateReasonRevoked = "Revoked"
 	// CertificateReasonFailed: the CertificateRequest failed.
 	CertificateReasonFailed = "Failed"
 )

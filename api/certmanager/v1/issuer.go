@@ -111,6 +111,38 @@ type CAIssuer struct {
 	// those that expire first before the others. An extension of Certwright.
 	// +optional
 	ReissueOnRotation bool `json:"reissueOnRotation,omitempty"`
+
+	// Whether the CA keeps certificate revocation lists, and how. Without it
+	// certificates of this CA can not be revoked. An extension of Certwright.
+	// +optional
+	CRL *CAIssuerCRL `json:"crl,omitempty"`
+}
+
+// CAIssuerCRL is how a CA keeps its certificate revocation lists (RFC 5280,
+// section 5).
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.validity) || (duration(self.validity) >= duration('1h') && duration(self.validity) <= duration('8784h'))",message="validity must be between 1h and 8784h",fieldPath=".validity"
+type CAIssuerCRL struct {
+	// The Secret in which the lists are stored, next to the CA's own. Without
+	// it the issuer's name and "-crl".
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	SecretName string `json:"secretName,omitempty"`
+
+	// How long a list is valid; it is signed anew when half of that is over,
+	// and upon each revocation. Without it 168h.
+	// +optional
+	Validity *metav1.Duration `json:"validity,omitempty"`
+
+	// Where relying parties fetch the list from: it is put into certificates
+	// as their CRL distribution point. Without it the URL at which the
+	// installation says that it serves lists; if it serves none, certificates
+	// have no distribution point but those of crlDistributionPoints.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern="^http://"
+	URL string `json:"url,omitempty"`
 }
 
 // IssuerStatus is whether the issuer can issue.
