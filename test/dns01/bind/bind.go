@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,17 +42,23 @@ type Zone struct {
 	Open     bool
 }
 
-// address is where servers listen, at ports of their own.
-const address = "127.0.0.1"
+// loopback is where servers listen, at ports of their own, unless they are told
+// otherwise.
+const loopback = "127.0.0.1"
 
 // Options tell how the server is to be.
 type Options struct {
-	Port  int // a free one if zero
-	Keys  []Key
-	Zones []Zone
+	Address string // an IPv4 address; that of loopback if empty
+	Port    int    // a free one if zero
+	Keys    []Key
+	Zones   []Zone
 	// Recursive lets the server follow CNAMEs from one of its zones to another,
 	// as those do that CAs ask.
 	Recursive bool
+	// Enter is a command that runs the server elsewhere, in another network
+	// namespace for one; Dial connects to there. Here, if there are none.
+	Enter []string
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Server is a running server.
@@ -59,6 +66,7 @@ type Server struct {
 	Address string // host:port
 	Port    int
 	t       testing.TB
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // patience is for a busy machine; the server is there in a tenth of a second.
@@ -74,15 +82,22 @@ func Start(t testing.TB, options Options) *Server {
 		}
 		t.Skip("BIND 9 is not installed: install the package bind9")
 	}
+	if options.Address == "" {
+		options.Address = loopback
+	}
 	if options.Port == 0 {
-		options.Port = FreePort(t, address)
+		options.Port = FreePort(t, options.Address)
+	}
+	if options.Dial == nil {
+		options.Dial = new(net.Dialer).DialContext
 	}
 	folder := t.TempDir()
 	configFile := filepath.Join(folder, "named.conf")
 	writeFiles(t, folder, configFile, options)
 
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, "-4", "-g", "-n", "1", "-c", configFile) //nolint:gosec // the program of the package, with a file of the test's
+	argv := slices.Concat(options.Enter, []string{program, "-4", "-g", "-n", "1", "-c", configFile})
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the program of the package, with a file of the test's
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = patience
 	stderr, err := cmd.StderrPipe()
@@ -112,7 +127,7 @@ func Start(t testing.TB, options Options) *Server {
 	case <-late.C:
 		t.Fatal("BIND does not run")
 	}
-	return &Server{Address: net.JoinHostPort(address, strconv.Itoa(options.Port)), Port: options.Port, t: t}
+	return &Server{Address: net.JoinHostPort(options.Address, strconv.Itoa(options.Port)), Port: options.Port, t: t, dial: options.Dial}
 }
 
 // FreePort finds a port that is free over UDP and TCP at all the addresses.
@@ -149,7 +164,7 @@ options {
 	directory "{{.Folder}}";
 	pid-file none;
 	session-keyfile none;
-	listen-on port {{.Port}} { 127.0.0.1; };
+	listen-on port {{.Port}} { {{.Address}}; };
 	listen-on-v6 { none; };
 	recursion {{if .Recursive}}yes{{else}}no{{end}};
 	dnssec-validation no;
@@ -182,13 +197,13 @@ func writeFiles(t testing.TB, folder, configFile string, options Options) {
 		t.Fatal(err)
 	}
 	for i, zone := range options.Zones {
-		if err := os.WriteFile(filepath.Join(folder, strconv.Itoa(i)+".zone"), []byte(zoneFile(zone)), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, strconv.Itoa(i)+".zone"), []byte(zoneFile(zone, options.Address)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func zoneFile(zone Zone) string {
+func zoneFile(zone Zone, address string) string {
 	below := zone.Name
 	if zone.Name == "." {
 		below = ""
@@ -239,11 +254,20 @@ func watch(from io.Reader) *logged {
 // TXT returns the values of a TXT record, in no order, or nothing.
 func (s *Server) TXT(name string) []string {
 	s.t.Helper()
-	m := new(dns.Msg)
-	m.SetQuestion(name, dns.TypeTXT)
-	answer, _, err := (&dns.Client{Net: "tcp"}).Exchange(m, s.Address)
+	values, err := s.LookUp(s.t.Context(), name)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	return values
+}
+
+// LookUp is TXT for others than the test that started the server.
+func (s *Server) LookUp(ctx context.Context, name string) ([]string, error) {
+	m := new(dns.Msg)
+	m.SetQuestion(name, dns.TypeTXT)
+	answer, err := s.exchange(ctx, m, nil)
+	if err != nil {
+		return nil, fmt.Errorf("look up %s: %w", name, err)
 	}
 	var values []string
 	for _, record := range answer.Answer {
@@ -251,5 +275,36 @@ func (s *Server) TXT(name string) []string {
 			values = append(values, strings.Join(txt.Txt, ""))
 		}
 	}
-	return values
+	return values, nil
+}
+
+// Replace gives a TXT record these values and no others, as somebody who has a
+// key for the zone.
+func (s *Server) Replace(ctx context.Context, key Key, zone, name string, values ...string) error {
+	header := dns.RR_Header{Name: name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 1}
+	m := new(dns.Msg)
+	m.SetUpdate(zone)
+	m.RemoveRRset([]dns.RR{&dns.TXT{Hdr: header}})
+	for _, value := range values {
+		m.Insert([]dns.RR{&dns.TXT{Hdr: header, Txt: []string{value}}})
+	}
+	m.SetTsig(key.Name, dns.Fqdn(key.Algorithm), 300, time.Now().Unix())
+	answer, err := s.exchange(ctx, m, map[string]string{key.Name: key.Secret})
+	if err != nil {
+		return fmt.Errorf("update %s: %w", name, err)
+	}
+	if answer.Rcode != dns.RcodeSuccess {
+		return fmt.Errorf("update %s: %s", name, dns.RcodeToString[answer.Rcode])
+	}
+	return nil
+}
+
+func (s *Server) exchange(ctx context.Context, m *dns.Msg, keys map[string]string) (*dns.Msg, error) {
+	conn, err := s.dial(ctx, "tcp", s.Address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() //nolint:errcheck // the question is answered
+	answer, _, err := (&dns.Client{TsigSecret: keys}).ExchangeWithConnContext(ctx, m, &dns.Conn{Conn: conn, TsigSecret: keys})
+	return answer, err
 }
