@@ -59,6 +59,9 @@ type Config struct {
 // Registry holds the signer of each kind of issuer.
 type Registry struct {
 	SelfSigned, CA, ACME Signer
+
+	// CARevoker and ACMERevoker end what CA and ACME have signed; see RevokerFor.
+	CARevoker, ACMERevoker Revoker
 }
 
 // New makes the signers, and the ACME accounts that one of them shares with the
