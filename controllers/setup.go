@@ -34,9 +34,7 @@ type Config struct {
 	DisableApproval   bool
 	Backoff           lifecycle.Backoff // after failed issuances; zero is the default
 
-	DefaultIssuer               shim.DefaultIssuer
-	AutoCertificateAnnotations  []string
-	ExtraCertificateAnnotations []string
+	Shim shim.Config // without Workers
 
 	Solver                  http01.Options
 	SolverNameservers       []string
@@ -118,10 +116,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			})
 		}},
 		{"shim", func() error {
-			return shim.Setup(mgr, shim.Config{
-				Workers: cfg.Workers, DefaultIssuer: cfg.DefaultIssuer,
-				AutoCertificateAnnotations: cfg.AutoCertificateAnnotations, ExtraCertificateAnnotations: cfg.ExtraCertificateAnnotations,
-			})
+			cfg.Shim.Workers = cfg.Workers
+			return shim.Setup(mgr, cfg.Shim)
 		}},
 	} {
 		if err := c.setup(); err != nil {

@@ -37,9 +37,9 @@ type flags struct {
 	ownSecrets               bool
 	backoff                  lifecycle.Backoff
 
-	defaultIssuer    shim.DefaultIssuer
-	autoAnnotations  []string
-	extraAnnotations []string
+	shim         shim.Config
+	gatewayAPI   bool
+	listenerSets bool
 
 	solver                 http01.Options
 	solverCPURequest       string
@@ -73,26 +73,31 @@ func defaultFlags() *flags {
 		enabled:                  []string{"*"},
 		copiedAnnotations:        lifecycle.DefaultCopiedAnnotations,
 		backoff:                  lifecycle.IssuanceBackoff,
-		defaultIssuer:            shim.DefaultIssuer{Kind: cmv1.IssuerKind, Group: cmv1.GroupName},
-		autoAnnotations:          []string{cmv1.TLSACMEAnnotationKey},
-		solver:                   http01.DefaultOptions(""),
-		solverCPURequest:         "10m",
-		solverCPULimit:           "100m",
-		solverMemoryRequest:      "64Mi",
-		solverMemoryLimit:        "64Mi",
-		responder:                responderFlags{mode: solverModePod, listen: "0.0.0.0:8089"},
-		maxConcurrentChallenge:   60,
-		orderLimits:              lifecycle.DefaultOrderLimits,
-		dns01:                    controllers.DNS01{CheckRetry: 10 * time.Second, AmbientClusterIssuers: true, Worker: besides("dns01-worker")},
-		leaderElect:              true,
-		leaderElectionNamespace:  "kube-system",
-		leaseDuration:            time.Minute,
-		renewDeadline:            40 * time.Second,
-		retryPeriod:              15 * time.Second,
-		metricsAddress:           "0.0.0.0:9402",
-		healthAddress:            "0.0.0.0:9403",
-		logFormat:                "text",
-		verbosity:                0,
+		shim: shim.Config{
+			DefaultIssuer:              shim.DefaultIssuer{Kind: cmv1.IssuerKind, Group: cmv1.GroupName},
+			AutoCertificateAnnotations: []string{cmv1.TLSACMEAnnotationKey},
+		},
+		// A cluster without the Gateway API costs a small request now and then.
+		gatewayAPI:              true,
+		listenerSets:            true,
+		solver:                  http01.DefaultOptions(""),
+		solverCPURequest:        "10m",
+		solverCPULimit:          "100m",
+		solverMemoryRequest:     "64Mi",
+		solverMemoryLimit:       "64Mi",
+		responder:               responderFlags{mode: solverModePod, listen: "0.0.0.0:8089"},
+		maxConcurrentChallenge:  60,
+		orderLimits:             lifecycle.DefaultOrderLimits,
+		dns01:                   controllers.DNS01{CheckRetry: 10 * time.Second, AmbientClusterIssuers: true, Worker: besides("dns01-worker")},
+		leaderElect:             true,
+		leaderElectionNamespace: "kube-system",
+		leaseDuration:           time.Minute,
+		renewDeadline:           40 * time.Second,
+		retryPeriod:             15 * time.Second,
+		metricsAddress:          "0.0.0.0:9402",
+		healthAddress:           "0.0.0.0:9403",
+		logFormat:               "text",
+		verbosity:               0,
 	}
 }
 
@@ -111,18 +116,21 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.burst, "kube-api-burst", 50, "requests at once to the API server, if kube-api-qps is set")
 	s.StringVar(&f.clusterResourceNamespace, "cluster-resource-namespace", f.clusterResourceNamespace, "namespace of the Secrets of ClusterIssuers")
 	s.IntVar(&f.workers, "concurrent-workers", f.workers, "objects of one kind looked at at the same time")
-	s.StringSliceVar(&f.enabled, "controllers", f.enabled, "'*' for all; '-certificaterequests-approver' leaves approval to others")
+	s.StringSliceVar(&f.enabled, "controllers", f.enabled, "'*' for all; '-certificaterequests-approver' leaves approval to others, '-ingress-shim', '-gateway-shim' and '-listenerset-shim' leave these objects alone")
 	s.StringSliceVar(&f.copiedAnnotations, "copied-annotation-prefixes", f.copiedAnnotations, "annotations that a Certificate's requests get: prefixes, '*' for all, '-' in front to exclude")
 	s.BoolVar(&f.ownSecrets, "enable-certificate-owner-ref", f.ownSecrets, "make Certificates the owners of their Secrets, so that a Secret is deleted with its Certificate")
 
 	s.DurationVar(&f.backoff.Least, "certificate-request-minimum-backoff-duration", f.backoff.Least, "wait after the first failed issuance of a Certificate; doubled with every further one")
 	s.DurationVar(&f.backoff.Most, "certificate-request-maximum-backoff-duration", f.backoff.Most, "longest wait after a failed issuance")
 
-	s.StringVar(&f.defaultIssuer.Name, "default-issuer-name", f.defaultIssuer.Name, "issuer of an Ingress that asks for a certificate without naming one")
-	s.StringVar(&f.defaultIssuer.Kind, "default-issuer-kind", f.defaultIssuer.Kind, "kind of the default issuer")
-	s.StringVar(&f.defaultIssuer.Group, "default-issuer-group", f.defaultIssuer.Group, "API group of the default issuer")
-	s.StringSliceVar(&f.autoAnnotations, "auto-certificate-annotations", f.autoAnnotations, "annotations by which an Ingress asks for a certificate from the default issuer")
-	s.StringSliceVar(&f.extraAnnotations, "extra-certificate-annotations", f.extraAnnotations, "annotations of an Ingress that its Certificates get")
+	s.StringVar(&f.shim.DefaultIssuer.Name, "default-issuer-name", f.shim.DefaultIssuer.Name, "issuer of an Ingress that asks for a certificate without naming one")
+	s.StringVar(&f.shim.DefaultIssuer.Kind, "default-issuer-kind", f.shim.DefaultIssuer.Kind, "kind of the default issuer")
+	s.StringVar(&f.shim.DefaultIssuer.Group, "default-issuer-group", f.shim.DefaultIssuer.Group, "API group of the default issuer")
+	s.StringSliceVar(&f.shim.AutoCertificateAnnotations, "auto-certificate-annotations", f.shim.AutoCertificateAnnotations, "annotations by which an Ingress asks for a certificate from the default issuer")
+	s.StringSliceVar(&f.shim.ExtraCertificateAnnotations, "extra-certificate-annotations", f.shim.ExtraCertificateAnnotations, "annotations of an Ingress, Gateway or ListenerSet that its Certificates get")
+	s.BoolVar(&f.gatewayAPI, "enable-gateway-api", f.gatewayAPI, "make Certificates for annotated Gateways and ListenerSets, as soon as the cluster has these kinds")
+	s.BoolVar(&f.listenerSets, "enable-gateway-api-listenerset", f.listenerSets, "with enable-gateway-api, also for ListenerSets")
+	s.StringSliceVar(&f.shim.GatewayExtraProtocols, "gateway-api-extra-protocols", f.shim.GatewayExtraProtocols, "protocols of listeners, besides HTTPS and TLS, that take a certificate")
 
 	s.StringVar(&f.solver.Image, "acme-http01-solver-image", f.solver.Image, "image of the pods that answer HTTP-01 challenges")
 	s.StringVar(&f.solverCPURequest, "acme-http01-solver-resource-request-cpu", f.solverCPURequest, "CPU request of a solver pod")
@@ -169,20 +177,33 @@ func (f *flags) restConfig() (*rest.Config, error) {
 	return config, nil
 }
 
-// approverController is the contract's name for automatic approval. Our
-// controllers are fewer than the contract's, so this is the only one that can
-// be told apart by name.
-const approverController = "certificaterequests-approver"
+// Names of the contract for what can be switched off. Our other controllers are
+// fewer than the contract's, so they can not be told apart by its names.
+const (
+	approverController    = "certificaterequests-approver"
+	ingressController     = "ingress-shim"
+	gatewayController     = "gateway-shim"
+	listenerSetController = "listenerset-shim"
+)
 
 func (f *flags) controllers() (controllers.Config, error) {
 	disableApproval := false
+	shims := f.shim
+	shims.NoGateways, shims.NoListenerSets = !f.gatewayAPI, !f.gatewayAPI || !f.listenerSets
 	for _, name := range f.enabled {
 		switch name {
 		case "*":
 		case "-" + approverController:
 			disableApproval = true
+		case "-" + ingressController:
+			shims.NoIngresses = true
+		case "-" + gatewayController:
+			shims.NoGateways = true
+		case "-" + listenerSetController:
+			shims.NoListenerSets = true
 		default:
-			return controllers.Config{}, fmt.Errorf("read --controllers: %q is not known; use '*' and '-%s'", name, approverController)
+			return controllers.Config{}, fmt.Errorf("read --controllers: %q is not known; use '*', and with a '-' in front %s, %s, %s, %s",
+				name, approverController, ingressController, gatewayController, listenerSetController)
 		}
 	}
 	responder, err := f.responder.config()
@@ -215,22 +236,20 @@ func (f *flags) controllers() (controllers.Config, error) {
 		return controllers.Config{}, fmt.Errorf("read --acme-order-limits: %w", err)
 	}
 	return controllers.Config{
-		OrderLimits:                 limits,
-		ClusterResourceNamespace:    f.clusterResourceNamespace,
-		Workers:                     f.workers,
-		UserAgent:                   "certwright/" + version,
-		CopiedAnnotations:           f.copiedAnnotations,
-		OwnSecrets:                  f.ownSecrets,
-		Backoff:                     f.backoff,
-		DisableApproval:             disableApproval,
-		DefaultIssuer:               f.defaultIssuer,
-		AutoCertificateAnnotations:  f.autoAnnotations,
-		ExtraCertificateAnnotations: f.extraAnnotations,
-		Solver:                      f.solver,
-		SolverNameservers:           f.solverNameservers,
-		Responder:                   responder,
-		MaxConcurrentChallenges:     f.maxConcurrentChallenge,
-		DNS01:                       f.dns01,
+		OrderLimits:              limits,
+		ClusterResourceNamespace: f.clusterResourceNamespace,
+		Workers:                  f.workers,
+		UserAgent:                "certwright/" + version,
+		CopiedAnnotations:        f.copiedAnnotations,
+		OwnSecrets:               f.ownSecrets,
+		Backoff:                  f.backoff,
+		DisableApproval:          disableApproval,
+		Shim:                     shims,
+		Solver:                   f.solver,
+		SolverNameservers:        f.solverNameservers,
+		Responder:                responder,
+		MaxConcurrentChallenges:  f.maxConcurrentChallenge,
+		DNS01:                    f.dns01,
 	}, nil
 }
 

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,20 +15,14 @@ import (
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
-const ingressKind = "Ingress"
-
-func groupOf(apiVersion string) string {
-	return schema.FromAPIVersionAndKind(apiVersion, "").Group
-}
-
 // act carries out the steps. They do not depend on one another, so one that
 // fails holds up none. What the API server refuses is told to people, as one
 // of the refused; an invalid Certificate is not tried again, as only a change
-// of the Ingress can mend it.
-func (r *reconciler) act(ctx context.Context, ing *networkingv1.Ingress, steps []step) (done []lifecycle.Event, refused []string, err error) {
+// of the object can mend it.
+func (r *reconciler) act(ctx context.Context, object client.Object, steps []step) (done []lifecycle.Event, refused []string, err error) {
 	var failed []error
 	for _, s := range steps {
-		event, err := r.write(ctx, ing, s)
+		event, err := r.write(ctx, object, s)
 		if apierrors.IsNotFound(err) {
 			continue // deleted meanwhile, which is an event that comes back here
 		}
@@ -48,11 +40,11 @@ func (r *reconciler) act(ctx context.Context, ing *networkingv1.Ingress, steps [
 	return done, refused, errors.Join(failed...)
 }
 
-func (r *reconciler) write(ctx context.Context, ing *networkingv1.Ingress, s step) (lifecycle.Event, error) {
+func (r *reconciler) write(ctx context.Context, object client.Object, s step) (lifecycle.Event, error) {
 	crt := s.certificate
 	switch s.verb {
 	case createCertificate:
-		owner := metav1.NewControllerRef(ing, networkingv1.SchemeGroupVersion.WithKind(ingressKind))
+		owner := metav1.NewControllerRef(object, r.kind.GroupVersionKind)
 		crt.OwnerReferences = []metav1.OwnerReference{*owner}
 		if err := r.client.Create(ctx, crt, kube.FieldOwner); err != nil {
 			return lifecycle.Event{}, err

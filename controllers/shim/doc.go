@@ -1,12 +1,13 @@
 // Package shim makes Certificates for the objects whose TLS section asks for
-// one by annotation. Today these are Ingresses (contract 1.7).
+// one by annotation: Ingresses, and Gateways and ListenerSets of the Gateway API
+// (contract 1.7).
 //
 // What an object asks for is computed by pure functions, from the object and
-// the operator's defaults alone (wishIngress), and so is what has to change in
+// the operator's defaults alone (want.go), and so is what has to change in
 // the cluster (plan). The controller reads, asks them, and carries out the
 // steps.
 //
-// A Certificate belongs to its Ingress, but not every field of it: people and
+// A Certificate belongs to its object, but not every field of it: people and
 // other programs add labels, annotations and spec fields that no annotation
 // can say. So the shim remembers, in the annotation FieldsAnnotation, which
 // fields it has set. An update sets the wanted fields, removes those that it

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,11 +15,11 @@ import (
 // observe reads the Certificates that a plan needs. Those with a wanted name
 // are read one by one, which waits for the shim's own last write; for what is
 // to be deleted, a list that is a little old does no harm.
-func (r *reconciler) observe(ctx context.Context, ing *networkingv1.Ingress, wish Wish) (present map[string]*cmv1.Certificate, owned []*cmv1.Certificate, err error) {
+func (r *reconciler) observe(ctx context.Context, object client.Object, wish Wish) (present map[string]*cmv1.Certificate, owned []*cmv1.Certificate, err error) {
 	present = map[string]*cmv1.Certificate{}
 	for _, want := range wish.Certificates {
 		crt := &cmv1.Certificate{}
-		err := r.client.Get(ctx, types.NamespacedName{Namespace: ing.Namespace, Name: want.Name}, crt, client.UnsafeDisableDeepCopy)
+		err := r.client.Get(ctx, types.NamespacedName{Namespace: object.GetNamespace(), Name: want.Name}, crt, client.UnsafeDisableDeepCopy)
 		if apierrors.IsNotFound(err) {
 			continue
 		}
@@ -31,22 +29,13 @@ func (r *reconciler) observe(ctx context.Context, ing *networkingv1.Ingress, wis
 		present[want.Name] = crt
 	}
 	list := &cmv1.CertificateList{}
-	err = r.client.List(ctx, list, client.InNamespace(ing.Namespace), client.MatchingFields{kube.ByController: string(ing.UID)},
+	err = r.client.List(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingFields{kube.ByController: string(object.GetUID())},
 		client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return nil, nil, fmt.Errorf("list certificates of ingress: %w", err)
+		return nil, nil, fmt.Errorf("list certificates of owner: %w", err)
 	}
 	for i := range list.Items {
 		owned = append(owned, &list.Items[i])
 	}
 	return present, owned, nil
-}
-
-// ingressOwner is the Ingress that controls an object.
-func ingressOwner(o client.Object) (types.NamespacedName, bool) {
-	owner := metav1.GetControllerOfNoCopy(o)
-	if owner == nil || owner.Kind != ingressKind || groupOf(owner.APIVersion) != networkingv1.GroupName {
-		return types.NamespacedName{}, false
-	}
-	return types.NamespacedName{Namespace: o.GetNamespace(), Name: owner.Name}, true
 }

@@ -63,16 +63,17 @@ func plan(owner metav1.Object, wish Wish, present map[string]*cmv1.Certificate, 
 	return steps, problems, nil
 }
 
-// unwanted reports whether an owned Certificate is asked for no more: its
-// Secret is not in the TLS section, or the annotation that asked is gone. A
-// Certificate that the operator before this one made outlived that annotation
-// then, and goes on doing so: its host may well depend on it.
+// unwanted reports whether an owned Certificate is asked for no more: the
+// object serves its Secret no more, or the annotation that asked is gone, or
+// declines it now. A Certificate that the operator before this one made
+// outlived such a change then, and goes on doing so: its host may well depend
+// on it.
 func unwanted(crt *cmv1.Certificate, wish Wish) bool {
 	if !wish.Named[crt.Name] {
 		return true
 	}
 	_, ours := crt.Annotations[FieldsAnnotation]
-	return !wish.Asked && ours
+	return ours && (!wish.Asked || wish.Declined[crt.Name])
 }
 
 // lacking says what a Certificate of somebody else does not give that is

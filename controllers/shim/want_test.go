@@ -9,16 +9,17 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
 
 var update = flag.Bool("update", false, "write what the shim says into the golden files")
 
-// TestIngressAsksForCertificates compares the wish of each Ingress in
+// TestObjectAsksForCertificates compares the wish of each object in
 // testdata/NAME.in.yaml with NAME.out.yaml. A second document says what the
 // operator's flags are.
-func TestIngressAsksForCertificates(t *testing.T) {
+func TestObjectAsksForCertificates(t *testing.T) {
 	t.Parallel()
 	inputs, err := filepath.Glob("testdata/*.in.yaml")
 	if err != nil || len(inputs) == 0 {
@@ -28,14 +29,14 @@ func TestIngressAsksForCertificates(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(input), ".in.yaml")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ing, defaults := readInput(t, input)
-			before := ing.DeepCopy()
-			got, err := yaml.Marshal(wishIngress(ing, defaults))
+			k, object, defaults := readInput(t, input)
+			before := object.DeepCopyObject()
+			got, err := yaml.Marshal(k.wish(object, defaults))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(before, ing); diff != "" {
-				t.Errorf("the Ingress was changed:\n%s", diff)
+			if diff := cmp.Diff(before, object); diff != "" {
+				t.Errorf("the object was changed:\n%s", diff)
 			}
 			golden := "testdata/" + name + ".out.yaml"
 			if *update {
@@ -54,19 +55,30 @@ func TestIngressAsksForCertificates(t *testing.T) {
 	}
 }
 
-func readInput(t *testing.T, path string) (*networkingv1.Ingress, Defaults) {
+func readInput(t *testing.T, path string) (kind, client.Object, Defaults) {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	object, flags, _ := bytes.Cut(content, []byte("\n---\n"))
-	ing, defaults := &networkingv1.Ingress{}, Defaults{}
-	if err := yaml.UnmarshalStrict(object, ing); err != nil {
-		t.Fatalf("read ingress: %v", err)
+	text, flags, _ := bytes.Cut(content, []byte("\n---\n"))
+	var of metav1.TypeMeta
+	if err := yaml.Unmarshal(text, &of); err != nil {
+		t.Fatalf("read kind: %v", err)
 	}
-	if err := yaml.UnmarshalStrict(flags, &defaults); err != nil {
-		t.Fatalf("read defaults: %v", err)
+	for _, k := range []kind{ingresses, gateways, listenerSets} {
+		if of.GroupVersionKind() != k.GroupVersionKind {
+			continue
+		}
+		object, defaults := k.object(), Defaults{}
+		if err := yaml.UnmarshalStrict(text, object); err != nil {
+			t.Fatalf("read object: %v", err)
+		}
+		if err := yaml.UnmarshalStrict(flags, &defaults); err != nil {
+			t.Fatalf("read defaults: %v", err)
+		}
+		return k, object, defaults
 	}
-	return ing, defaults
+	t.Fatalf("no shim is for %v", of.GroupVersionKind())
+	panic("unreachable")
 }
