@@ -45,6 +45,6 @@ type (
 	}
 )
 
-func (Revoked) isRevokeOutcome()    {}
+func (Revoked) isRevokeOutcome()       {}
 func (RevokeRefused) isRevokeOutcome() {}
 func (RevokeWait) isRevokeOutcome()    {}
