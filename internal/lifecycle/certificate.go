@@ -236,7 +236,7 @@ func (c *certificateLadder) issue() {
 	case c.seen.NextKey.Err != nil:
 		c.event(Warning, cmv1.CertificateEventDecodeFailed, fmt.Sprintf("The next private key in Secret %q does not parse and is made anew", c.seen.NextKey.Name))
 		c.discardKey()
-	case pki.KeyFits(c.seen.NextKey.PublicKey, c.seen.Wanted.Key) != nil:
+	case pki.KeyFits(c.seen.NextKey.PublicKey, c.seen.Wanted.Key) != nil, c.spent(c.seen.NextKey.PublicKey):
 		c.discardKey()
 	case c.seen.Next == nil && len(c.seen.Superfluous) > 0:
 		// Of a life that the status knows nothing of, they may be under way:
@@ -269,7 +269,11 @@ func (c *certificateLadder) succeed() {
 	c.Status.FailedIssuanceAttempts = nil
 	c.Status.LastFailureTime = nil
 	c.Status.ACME, c.seen.ARI.advice = nil, nil
-	c.clearIssuing()
+	if c.keptKey() {
+		c.Status.NextPrivateKeySecretName = nil // and once more, see otherKey
+	} else {
+		c.clearIssuing()
+	}
 	if c.seen.NextKey != nil {
 		c.Action = c.seen.NextKey.delete()
 	}
@@ -282,7 +286,7 @@ func (c *certificateLadder) succeed() {
 // makeKey makes the private key, or takes the present one if the spec says so.
 func (c *certificateLadder) makeKey() {
 	action := CreateNextKey{Name: c.nextKeyName(), Key: c.seen.Wanted.Key}
-	if c.seen.Wanted.Reuse && c.seen.Secret != nil && c.seen.Secret.PublicKey != nil {
+	if c.seen.Wanted.Reuse && !c.otherKey() && c.seen.Secret != nil && c.seen.Secret.PublicKey != nil {
 		if err := pki.KeyFits(c.seen.Secret.PublicKey, c.seen.Wanted.Key); err != nil {
 			message := fmt.Sprintf("spec.privateKey.rotationPolicy is Never, but the key in Secret %q does not fit the rest of spec.privateKey (%v); set rotationPolicy to Always or delete the Secret",
 				c.seen.Certificate.Spec.SecretName, err)
@@ -310,11 +314,14 @@ func (c *certificateLadder) fail(reason, message string) {
 	attempts := c.attempts() + 1
 	next := c.now.Add(c.seen.Backoff.Delay(attempts)).Truncate(time.Second)
 	message = fmt.Sprintf("%s; next attempt at %s", message, next.UTC().Format(time.RFC3339))
+	c.event(Warning, reason, message)
+	if wish := replacementAsked(c.seen, c.now); wish != nil {
+		reason, message = wish.reason, wish.message+askedFailed+message
+	}
 	c.Status.FailedIssuanceAttempts = &attempts
 	c.Status.LastFailureTime = stamp(c.now)
 	c.Status.NextPrivateKeySecretName = nil
 	c.setCondition(cmv1.CertificateConditionIssuing, cmmeta.ConditionFalse, reason, message)
-	c.event(Warning, reason, message)
 	if c.seen.NextKey != nil {
 		c.Action = c.seen.NextKey.delete()
 	}

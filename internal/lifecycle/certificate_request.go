@@ -18,7 +18,7 @@ import (
 // and the next one has to wait for the back-off.
 func (c *certificateLadder) failed() bool {
 	next := c.seen.Next
-	if next == nil || c.editedSince(next) || !c.over(next) {
+	if next == nil || c.editedSince(next) || c.forSpentKey(next) || !c.over(next) {
 		return false
 	}
 	return c.ofAttempt(next)
@@ -66,7 +66,7 @@ func (c *certificateLadder) renewRequest() {
 	next := c.seen.Next
 	made := next.Object.CreationTimestamp
 	again := made.Add(minSpacing)
-	if why := c.unasked(next); why != "" && c.now.Before(again) && c.credible(made.Time) {
+	if why := c.unasked(next); why != "" && !c.forSpentKey(next) && c.now.Before(again) && c.credible(made.Time) {
 		c.wake(again)
 		c.addToReadiness(fmt.Sprintf("%s; next attempt at %s", why, again.UTC().Format(time.RFC3339)))
 		return

@@ -39,7 +39,7 @@ func (c *certificateLadder) afterFailure() time.Time {
 // person who deletes a Secret in order to get another (contract 2.1), and that
 // is answered at once: what waits is to mend again what has just been mended.
 func (c *certificateLadder) afterIssuance(why *violation) time.Time {
-	if c.Status.Revision == nil || c.edited() {
+	if c.Status.Revision == nil || c.edited() || why.reason == cmv1.CertificateReasonReplacementRequested {
 		return time.Time{}
 	}
 	ready := FindCertificateCondition(c.seen.Certificate.Status.Conditions, cmv1.CertificateConditionReady)

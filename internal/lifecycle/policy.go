@@ -40,7 +40,7 @@ var wrong = []policy{
 // issuanceReasons decide whether to issue; readinessReasons whether the
 // Certificate is Ready. A valid certificate stays Ready while it is renewed.
 var (
-	issuanceReasons  = append(append([]policy{}, wrong...), renewalDue, caRotated)
+	issuanceReasons  = append(append([]policy{replacementAsked}, wrong...), renewalDue, caRotated)
 	readinessReasons = append(append([]policy{}, wrong...), expired)
 )
 
