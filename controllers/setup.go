@@ -29,6 +29,10 @@ type Config struct {
 	Workers                  int
 	UserAgent                string
 
+	// Extensions says whether the kinds of the group certwright.dev are served.
+	// Without them nothing is revoked, and no key is known to be compromised.
+	Extensions bool
+
 	CopiedAnnotations []string
 	OwnSecrets        bool
 	DisableApproval   bool

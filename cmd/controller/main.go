@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 	_ "time/tzdata" // renewal windows name time zones, and the image has no database of them
 
 	"github.com/spf13/cobra"
@@ -71,9 +72,27 @@ func run(ctx context.Context, f *flags) error {
 	}); err != nil {
 		return fmt.Errorf("wait for the API: %w", err)
 	}
+	extensions := map[schema.GroupVersion][]string{v1alpha1.GroupVersion: {"revocations", "reissues", "compromisedkeys"}}
+	controllersConfig.Extensions, err = kube.ServedWithin(ctrl.LoggerInto(ctx, logger), config, extensions, extensionPatience)
+	if err != nil {
+		return fmt.Errorf("wait for the API: %w", err)
+	}
 	mgr, err := newManager(config, f)
 	if err != nil {
 		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if !controllersConfig.Extensions {
+		logger.Info("work without revocation: the CRDs of the group certwright.dev are not installed", "groupVersion", v1alpha1.GroupVersion.String())
+		// Caches and watches are for kinds that are there when they begin. So
+		// this process ends and the next one begins with them.
+		if err := mgr.Add(kube.Appearance{Config: config, Want: extensions, Then: func() {
+			logger.Info("end, to begin again with the CRDs that have been installed", "groupVersion", v1alpha1.GroupVersion.String())
+			stop()
+		}}); err != nil {
+			return fmt.Errorf("wait for CRDs: %w", err)
+		}
 	}
 	if err := controllers.Setup(ctx, mgr, controllersConfig); err != nil {
 		return err
@@ -87,6 +106,11 @@ func run(ctx context.Context, f *flags) error {
 	}
 	return nil
 }
+
+// extensionPatience is how long the operator waits for the CRDs that it can do
+// without, which are installed together with it, or are not: where a manifest
+// brings all of them, they are there within seconds.
+const extensionPatience = 30 * time.Second
 
 func newManager(config *rest.Config, f *flags) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()

@@ -68,3 +68,43 @@ func TestWaitServedReportsAnAPIServerThatCanNotBeAsked(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestServedWithinSaysThatResourcesAreMissing(t *testing.T) {
+	t.Parallel()
+	served, err := ServedWithin(t.Context(), serving(t, nil), wanted, 50*time.Millisecond)
+	if served || err != nil {
+		t.Errorf("served %t, error %v", served, err)
+	}
+	served, err = ServedWithin(t.Context(), serving(t, []string{"certificates", "issuers"}), wanted, time.Minute)
+	if !served || err != nil {
+		t.Errorf("served %t, error %v", served, err)
+	}
+}
+
+func TestServedWithinEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if served, err := ServedWithin(ctx, serving(t, nil), wanted, time.Minute); served || !errors.Is(err, context.Canceled) {
+		t.Errorf("served %t, error %v", served, err)
+	}
+}
+
+func TestAppearanceTellsOnceWhenTheResourcesAreThere(t *testing.T) {
+	t.Parallel()
+	told := 0
+	a := Appearance{Config: serving(t, nil, nil, []string{"certificates", "issuers"}), Want: wanted, Then: func() { told++ }, every: 10 * time.Millisecond}
+	if err := a.Start(t.Context()); err != nil || told != 1 {
+		t.Errorf("told %d times, error %v", told, err)
+	}
+}
+
+func TestAppearanceEndsWithTheManager(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	a := Appearance{Config: serving(t, nil), Want: wanted, Then: func() { t.Error("told") }, every: 10 * time.Millisecond}
+	if err := a.Start(ctx); err != nil {
+		t.Error(err)
+	}
+}
