@@ -20,6 +20,7 @@
 //	authorization.go   authorizations                                  RFC 8555 7.1.4, 7.5
 //	challenge.go       challenges                                      RFC 8555 7.1.5, 7.5.1, 8
 //	certificate.go     certificate chains, alternates, chain choice    RFC 8555 7.4.2, 9.1
+//	revocation.go      the end of a certificate before its time        RFC 8555 7.6
 //	renewalinfo.go     renewal information, certificate identifiers    RFC 9773
 //	problem.go         problem documents                               RFC 8555 6.7, RFC 7807
 //	retryafter.go      Retry-After in a header and in prose            RFC 8555 6.6, RFC 9110 10.2.3

@@ -32,6 +32,7 @@ const (
 	ActionAcceptChallenge         Action = "accept_challenge"
 	ActionFinalizeOrder           Action = "finalize_order"
 	ActionGetCertificate          Action = "get_certificate"
+	ActionRevokeCertificate       Action = "revoke_certificate"
 	ActionGetRenewalInfo          Action = "get_renewal_info"
 )
 

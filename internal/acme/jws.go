@@ -57,8 +57,13 @@ func (s accountSigner) Algs() []jose.SignatureAlgorithm {
 // SignPayload implements jose.OpaqueSigner.
 func (s accountSigner) SignPayload(payload []byte, algorithm jose.SignatureAlgorithm) ([]byte, error) {
 	hash, size := crypto.SHA256, 32
-	if algorithm == jose.ES384 {
+	switch algorithm { //nolint:exhaustive // all others are of the size above
+	case jose.EdDSA:
+		return s.key.Sign(rand.Reader, payload, crypto.Hash(0)) // RFC 8037 3.1: the payload itself
+	case jose.ES384:
 		hash, size = crypto.SHA384, 48
+	case jose.ES512:
+		hash, size = crypto.SHA512, 66 // 521 bits
 	}
 	digest := hash.New()
 	digest.Write(payload)
@@ -69,10 +74,10 @@ func (s accountSigner) SignPayload(payload []byte, algorithm jose.SignatureAlgor
 	// A crypto.Signer returns an ECDSA signature as ASN.1; JWS wants r and s side by side at their full width (RFC 7518 3.4).
 	var point struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(signature, &point); err != nil || len(rest) != 0 {
-		return nil, errors.New("account key returned a malformed ECDSA signature")
+		return nil, errors.New("key returned a malformed ECDSA signature")
 	}
 	if point.R.Sign() <= 0 || point.S.Sign() <= 0 || point.R.BitLen() > size*8 || point.S.BitLen() > size*8 {
-		return nil, errors.New("account key returned an ECDSA signature out of range")
+		return nil, errors.New("key returned an ECDSA signature out of range")
 	}
 	raw := make([]byte, 2*size)
 	point.R.FillBytes(raw[:size])

@@ -15,7 +15,9 @@ const typePrefix = "urn:ietf:params:acme:error:"
 const (
 	typeAccountDoesNotExist     = typePrefix + "accountDoesNotExist"
 	typeAlreadyReplaced         = typePrefix + "alreadyReplaced" // RFC 9773 7.4
+	typeAlreadyRevoked          = typePrefix + "alreadyRevoked"
 	typeBadNonce                = typePrefix + "badNonce"
+	typeBadRevocationReason     = typePrefix + "badRevocationReason"
 	typeExternalAccountRequired = typePrefix + "externalAccountRequired"
 	typeInvalidProfile          = typePrefix + "invalidProfile" // draft-ietf-acme-profiles
 	typeOrderNotReady           = typePrefix + "orderNotReady"

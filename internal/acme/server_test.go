@@ -134,7 +134,7 @@ func (s *scriptedServer) checkPost(r *http.Request, seen *receivedRequest) (refu
 	if r.UserAgent() == "" {
 		s.t.Errorf("POST %s: no User-Agent", r.URL.Path)
 	}
-	object, err := jose.ParseSignedJSON(string(body), []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.RS256})
+	object, err := jose.ParseSignedJSON(string(body), []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.RS256})
 	if err != nil || len(object.Signatures) != 1 {
 		s.t.Errorf("POST %s: parse JWS: %v", r.URL.Path, err)
 		return false
