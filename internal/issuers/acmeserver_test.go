@@ -92,6 +92,15 @@ func (s *acmeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadRequest, "accountDoesNotExist")
 	case r.URL.Path == "/key-change":
 		s.changeKey(w, r)
+	case r.URL.Path == "/revoke":
+		var payload struct {
+			Reason int `json:"reason"`
+		}
+		what := "revoke by key"
+		if header := readJWS(r, &payload); header.KeyID != "" {
+			what = "revoke by account"
+		}
+		s.refused(w, fmt.Sprintf("%s for %d", what, payload.Reason))
 	}
 }
 

@@ -72,6 +72,8 @@ func New(cfg Config) (Registry, *Accounts) {
 		SelfSigned: &selfSigned{secrets: cfg.Secrets, random: cfg.Random},
 		CA:         &ca{secrets: cfg.Secrets, random: cfg.Random, namespace: cfg.ClusterResourceNamespace, pairs: map[types.NamespacedName]*keyPair{}},
 		ACME:       &acmeSigner{client: cfg.Client, accounts: accounts},
+
+		ACMERevoker: &acmeRevoker{accounts: accounts},
 	}, accounts
 }
 
