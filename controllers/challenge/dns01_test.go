@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -344,6 +345,32 @@ func TestSolverWithoutAProviderSaysSo(t *testing.T) {
 	}
 	if verdict, text := (*solveDNS)(nil).look(t.Context(), c); verdict != lifecycle.SelfCheckWrong || text != errNoDNS01.Error() {
 		t.Errorf("%d, %s", verdict, text)
+	}
+}
+
+// refusedTokens is an API server that gives no tokens.
+type refusedTokens struct {
+	client.SubResourceClient
+	err error
+}
+
+func (r refusedTokens) SubResource(string) client.SubResourceClient { return r }
+
+func (r refusedTokens) Create(context.Context, client.Object, client.Object, ...client.SubResourceCreateOption) error {
+	return r.err
+}
+
+func TestTokenThatIsNotGivenSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	accounts := schema.GroupResource{Resource: "serviceaccounts"}
+	for want, err := range map[string]error{
+		`service account "route53" does not exist in namespace "shop"`: apierrors.NewNotFound(accounts, "route53"),
+		`the operator may not: its own service account needs the verb create on serviceaccounts/token for "route53" in namespace "shop"`: apierrors.NewForbidden(accounts, "route53", errors.New("no")),
+	} {
+		access := Access{Namespace: "shop", tokens: refusedTokens{err: err}}
+		if _, err := access.Token(t.Context(), "route53", nil); err == nil || err.Error() != want {
+			t.Errorf("error %v\nwant  %s", err, want)
+		}
 	}
 }
 

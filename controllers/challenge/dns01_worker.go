@@ -48,6 +48,9 @@ func (a Access) Token(ctx context.Context, serviceAccount string, audiences []st
 	if apierrors.IsNotFound(err) {
 		return "", &missingError{fmt.Sprintf("service account %q does not exist in namespace %q", serviceAccount, a.Namespace)}
 	}
+	if apierrors.IsForbidden(err) {
+		return "", fmt.Errorf("the operator may not: its own service account needs the verb create on serviceaccounts/token for %q in namespace %q", serviceAccount, a.Namespace)
+	}
 	if err != nil {
 		return "", err
 	}
