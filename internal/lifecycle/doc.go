@@ -7,6 +7,7 @@
 //	NextOrder         Order                order.go
 //	NextChallenge     Challenge            challenge.go
 //	NextIssuer        Issuer, ClusterIssuer   issuer.go
+//	NextRevocation    Revocation           revocation.go
 //
 // and one that gives turns to many Certificates: NextRotation, rotation.go.
 //
