@@ -189,7 +189,11 @@ const (
 func (seen *CertificateSeen) MarkRenewal(req *cmv1.CertificateRequest, now time.Time) {
 	delete(req.Annotations, ReplacesAnnotation)
 	delete(req.Annotations, EarlyRenewalAnnotation)
+	delete(req.Annotations, ReplacesRevokedAnnotation)
 	status := &seen.Certificate.Status
+	if why := pursued(status); why != nil && becauseRevoked(why.reason) {
+		req.Annotations[ReplacesRevokedAnnotation] = "true"
+	}
 	if !seen.describes() || seen.ARI.CertificateID == "" || status.ACME == nil || status.ACME.ARI == nil || !isWindow(status.ACME.ARI.SuggestedWindow) {
 		return
 	}

@@ -40,6 +40,12 @@ type CertificateSeen struct {
 	// ARI is what is known of when the CA wants the certificate renewed.
 	ARI ARISeen
 
+	// Compromised are those of Keys that no certificate may have again.
+	Compromised CompromisedKeys
+
+	// Revoked is whether the certificate in the Secret is revoked.
+	Revoked RevokedSeen
+
 	// SecretOwner is the other Certificate of this namespace that has the
 	// right to the same Secret; empty if this one has it. Rivals are then the
 	// others that name it in vain. See ShareSecret.
@@ -143,6 +149,7 @@ func NextCertificate(seen CertificateSeen, now time.Time) CertificateDecision {
 	}
 	if seen.Certificate.DeletionTimestamp.IsZero() {
 		c.markFormerCA()
+		c.markRevoked()
 	}
 	c.heedRefusal()
 	return c.CertificateDecision
@@ -155,6 +162,8 @@ type certificateLadder struct {
 	seen *CertificateSeen
 	now  time.Time
 	fit  bool // the Secret holds what the spec asks for, maybe expired
+
+	again time.Time // when what is revoked is issued anew once more; zero if at once
 }
 
 // refuseSpec ends in a condition that only an edit can change.
@@ -270,7 +279,7 @@ func (c *certificateLadder) succeed() {
 	c.Status.LastFailureTime = nil
 	c.Status.ACME, c.seen.ARI.advice = nil, nil
 	if c.keptKey() {
-		c.Status.NextPrivateKeySecretName = nil // and once more, see otherKey
+		c.Status.NextPrivateKeySecretName = nil // and once more, see keptKey
 	} else {
 		c.clearIssuing()
 	}
@@ -315,8 +324,8 @@ func (c *certificateLadder) fail(reason, message string) {
 	next := c.now.Add(c.seen.Backoff.Delay(attempts)).Truncate(time.Second)
 	message = fmt.Sprintf("%s; next attempt at %s", message, next.UTC().Format(time.RFC3339))
 	c.event(Warning, reason, message)
-	if wish := replacementAsked(c.seen, c.now); wish != nil {
-		reason, message = wish.reason, wish.message+askedFailed+message
+	if why := pursued(&c.Status); why != nil {
+		reason, message = why.reason, why.message+askedFailed+message
 	}
 	c.Status.FailedIssuanceAttempts = &attempts
 	c.Status.LastFailureTime = stamp(c.now)

@@ -54,8 +54,14 @@ func (w *certificateWorld) newKey(t testing.TB, spec pki.KeySpec) []byte {
 	if pool == nil {
 		t.Fatalf("no keys of kind %s at hand", spec)
 	}
-	w.keySeed++
-	return pool[w.keySeed%len(pool)]
+	for range pool {
+		w.keySeed++
+		if text := pool[w.keySeed%len(pool)]; !w.burned(simPublicKeys[string(text)]) {
+			return text
+		}
+	}
+	t.Fatal("others know all keys at hand")
+	return nil
 }
 
 // simRequests are signing requests by their key and content.

@@ -1,14 +1,12 @@
 package lifecycle
 
 import (
-	"crypto"
 	"fmt"
 	"strings"
 	"time"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/internal/pki"
 )
 
 // Some issuances are there because the key may be known to others, or because
@@ -51,39 +49,19 @@ func ReplacementAsked(status *cmv1.CertificateStatus) bool {
 
 // replacementAsked keeps a wish over failed attempts.
 func replacementAsked(seen *CertificateSeen, _ time.Time) *violation {
-	c := FindCertificateCondition(seen.Certificate.Status.Conditions, cmv1.CertificateConditionIssuing)
-	if c == nil || c.Reason != cmv1.CertificateReasonReplacementRequested {
+	if !ReplacementAsked(&seen.Certificate.Status) {
 		return nil
 	}
-	wish, _, _ := strings.Cut(c.Message, askedFailed)
-	return &violation{cmv1.CertificateReasonReplacementRequested, strings.TrimPrefix(wish, askedPrefix)}
+	return pursued(&seen.Certificate.Status)
 }
 
-// otherKey says whether the issuance under way must end with another key than
-// the one in the Secret.
-func (c *certificateLadder) otherKey() bool {
-	why := FindCertificateCondition(c.Status.Conditions, cmv1.CertificateConditionIssuing)
-	if why == nil || why.Status != cmmeta.ConditionTrue {
-		return false
+// pursued is the reason of an issuance, under way or failed, that is not
+// forgotten when it fails; nil if there is none.
+func pursued(status *cmv1.CertificateStatus) *violation {
+	c := FindCertificateCondition(status.Conditions, cmv1.CertificateConditionIssuing)
+	if c == nil || (c.Reason != cmv1.CertificateReasonReplacementRequested && !becauseRevoked(c.Reason)) {
+		return nil
 	}
-	return why.Reason == cmv1.CertificateReasonReplacementRequested || why.Reason == cmv1.CertificateReasonCompromisedKey
-}
-
-// spent says whether a key must not be issued for: it is the one that is to be
-// replaced.
-func (c *certificateLadder) spent(key crypto.PublicKey) bool {
-	return c.otherKey() && c.seen.Secret != nil && c.seen.Secret.PublicKey != nil && pki.SameKey(key, c.seen.Secret.PublicKey)
-}
-
-// forSpentKey says whether a request is for a key that must not be issued for.
-func (c *certificateLadder) forSpentKey(r *SeenRequest) bool {
-	return r.CSR != nil && c.spent(r.CSR.PublicKey)
-}
-
-// keptKey says whether the certificate that is stored now has the key of the
-// one before although it was to be replaced: that was asked for when its
-// issuance was over but for saying so.
-func (c *certificateLadder) keptKey() bool {
-	current, next := c.seen.Current, c.seen.Next
-	return c.otherKey() && current != nil && current.CSR != nil && next.CSR != nil && pki.SameKey(current.CSR.PublicKey, next.CSR.PublicKey)
+	why, _, _ := strings.Cut(c.Message, askedFailed)
+	return &violation{c.Reason, strings.TrimPrefix(why, askedPrefix)}
 }

@@ -198,7 +198,7 @@ func (s *certificateSimulation) ofIssuance(req *cmv1.CertificateRequest) bool {
 
 // disturb does one of the things that happen in clusters, sometimes.
 func (s *certificateSimulation) disturb() {
-	n := s.throw(40)
+	n := s.throw(48)
 	if n >= len(disturbances) {
 		return
 	}
@@ -291,6 +291,29 @@ var disturbances = []func(s *certificateSimulation){
 		s.rival.simVault, s.rival.parsed, s.rival.cheap = s.simVault, s.parsed, true
 		s.rival.others, s.others = []*certificateWorld{s.certificateWorld}, []*certificateWorld{s.rival}
 	},
+	func(s *certificateSimulation) { // others know the key in the Secret
+		if secret := s.readSecret(); secret != nil {
+			s.burn(secret.PublicKey)
+			s.excuse()
+		}
+	},
+	func(s *certificateSimulation) { // others know the next key
+		for _, key := range s.keys {
+			s.burn(simPublicKeys[string(key)])
+			s.excuse()
+		}
+	},
+	func(s *certificateSimulation) { // the CA revokes the certificate
+		s.revoke([]string{"keyCompromise", "superseded"}[s.throw(2)])
+		s.excuse()
+	},
+	func(s *certificateSimulation) { s.unread = !s.unread; s.excuse() }, // the CA's list can not be read, or is read again
+	func(s *certificateSimulation) { // a replacement is asked for
+		if AskReplacement(s.crt, simWish, s.now) {
+			s.lastAttempt = s.now
+			s.excuse()
+		}
+	},
 	func(s *certificateSimulation) { // the status is lost, as by a restore
 		s.crt.Status = cmv1.CertificateStatus{}
 		s.excuse()
@@ -348,6 +371,7 @@ func (s *certificateSimulation) finish() {
 	s.edit()
 	s.crt.Spec.Renewal, s.crt.Spec.RenewBefore = nil, nil
 	s.crt.Spec.PrivateKey.RotationPolicy = cmv1.RotationPolicyAlways
+	s.unread = false
 	end := s.now.Add(IssuanceBackoff.Most + time.Hour)
 	for {
 		d := s.settle(s.t)
@@ -365,5 +389,11 @@ func (s *certificateSimulation) finish() {
 	}
 	if err := certificateFits(s.certificateWorld); err != nil {
 		s.fatalf("%v", err)
+	}
+	if leaf := s.readSecret().Leaf(); s.burned(leaf.PublicKey) || s.revoked[string(leaf.Raw)].Revoked {
+		s.fatalf("comes to rest with a certificate that nobody should trust")
+	}
+	if c := FindCertificateCondition(s.crt.Status.Conditions, cmv1.CertificateConditionRevoked); c != nil {
+		s.fatalf("still said to be revoked: %s", c.Message)
 	}
 }

@@ -18,6 +18,9 @@ func (c *certificateLadder) wait(why *violation) bool {
 	}
 	if next := c.afterIssuance(why); c.now.Before(next) {
 		c.wake(next)
+		if becauseRevoked(why.reason) {
+			c.again = next
+		}
 		c.addToReadiness(fmt.Sprintf("a certificate was issued less than %s before; next attempt at %s", c.spacing(why), next.UTC().Format(time.RFC3339)))
 		return true
 	}
@@ -51,7 +54,7 @@ func (c *certificateLadder) afterIssuance(why *violation) time.Time {
 	if c.seen.Current != nil {
 		issued = c.seen.Current.Object.CreationTimestamp.Time
 	}
-	mended := *c.Status.Revision > 1 && !since.Before(issued)
+	mended := *c.Status.Revision > 1 && (!since.Before(issued) || c.replacesRevoked())
 	if !c.credible(issued) || (why.reason != cmv1.CertificateReasonRenewing && !mended) {
 		return time.Time{}
 	}

@@ -42,6 +42,7 @@ type certificateWorld struct {
 	wantedOf  int64 // generation
 
 	renewalCA *simRenewalCA // whom to ask when to renew; nil if nobody
+	*simKnown
 
 	// cheap makes certificates that are not signed nor encoded: that, and to
 	// read them, is most of the cost of a simulation.
@@ -104,6 +105,7 @@ func newCertificateWorld() *certificateWorld {
 			},
 		},
 		simVault: &simVault{},
+		simKnown: &simKnown{revoked: map[string]RevokedSeen{}},
 		keys:     map[string][]byte{},
 		keyUIDs:  map[string]types.UID{},
 		requests: map[string]*cmv1.CertificateRequest{},
@@ -215,6 +217,7 @@ func (w *certificateWorld) see() CertificateSeen {
 		seen.Next = w.read(chosen.Next)
 	}
 	w.renewalCA.see(&seen)
+	w.simKnown.see(&seen)
 	return seen
 }
 
@@ -260,6 +263,9 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 		keyPEM, found := w.keys[seen.NextKey.Name]
 		if !found {
 			return false
+		}
+		if w.burned(w.read(&cmv1.CertificateRequest{Spec: cmv1.CertificateRequestSpec{Request: simRequest(t, keyPEM, &seen.Wanted.Request)}}).CSR.PublicKey) && len(seen.Compromised) > 0 {
+			t.Fatal("a certificate was requested for a key that others know")
 		}
 		if seen.SecretOwner != "" {
 			t.Fatalf("a certificate was requested for a Secret that belongs to %s", seen.SecretOwner)

@@ -40,7 +40,7 @@ var wrong = []policy{
 // issuanceReasons decide whether to issue; readinessReasons whether the
 // Certificate is Ready. A valid certificate stays Ready while it is renewed.
 var (
-	issuanceReasons  = append(append([]policy{replacementAsked}, wrong...), renewalDue, caRotated)
+	issuanceReasons  = append(append([]policy{replacementAsked, keyCompromised, certificateRevoked}, wrong...), unlessEnded(renewalDue), unlessEnded(caRotated))
 	readinessReasons = append(append([]policy{}, wrong...), expired)
 )
 
@@ -167,6 +167,8 @@ func expired(seen *CertificateSeen, now time.Time) *violation {
 	message := fmt.Sprintf("the certificate expired at %s", until.UTC().Format(time.RFC3339))
 	if renewalDisabled(&seen.Certificate.Spec) {
 		message += ", and spec.renewal.policy is Disabled; renew it by hand"
+	} else if ended := seen.Revoked.Ended; ended != nil {
+		message += fmt.Sprintf(", and Revocation %q asks for no other one; renew it by hand", ended.Name)
 	}
 	return &violation{cmv1.CertificateReasonExpired, message}
 }
