@@ -12,8 +12,8 @@ import (
 type simKnown struct {
 	compromised []crypto.PublicKey
 	revoked     map[string]RevokedSeen // by certificate
-	unread      bool                  // the CA's list has not been read
-	ended       string                // the Revocation without replacement of the certificate with that serial
+	unread      bool                   // the CA's list has not been read
+	ended       string                 // the Revocation without replacement of the certificate with that serial
 	endedSerial int64
 }
 
