@@ -61,14 +61,15 @@ type ReissueSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	PerHour *int32 `json:"perHour,omitempty"`
 
-	// How many are under way at the same time at most.
+	// How many are under way at the same time at most: asked for and not yet
+	// stored. Those whose old certificate is left valid for a while count no more.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=500
 	MaxInFlight int32 `json:"maxInFlight,omitempty"`
 
-	// Begin no further ones.
+	// Begin no further ones. Those under way are finished.
 	// +optional
 	Paused bool `json:"paused,omitempty"`
 
@@ -142,8 +143,11 @@ const (
 	ReissuePlanned ReissuePhase = "Planned"
 	// ReissueRunning: certificates are issued anew.
 	ReissueRunning ReissuePhase = "Running"
-	// ReissuePaused: no further ones are begun.
+	// ReissuePaused: no further ones are begun, because spec.paused says so.
 	ReissuePaused ReissuePhase = "Paused"
+	// ReissueStopped: no further ones are begun, because something is wrong that
+	// the condition Ready tells.
+	ReissueStopped ReissuePhase = "Stopped"
 	// ReissueDone: all that were selected are dealt with.
 	ReissueDone ReissuePhase = "Done"
 )
@@ -161,33 +165,51 @@ type ReissueStatus struct {
 	// +optional
 	CompletedAt *metav1.Time `json:"completedAt,omitempty"`
 
-	// When it will be done at the pace of the spec and within the limits of
-	// the CA that are known.
+	// How long it takes at the pace of the spec and within the limits of the CA
+	// that are known, from its beginning. How fast the CA is is not known.
+	// +optional
+	EstimatedDuration *metav1.Duration `json:"estimatedDuration,omitempty"`
+
+	// When it will be done, as far as pace and limits tell, while it runs.
 	// +optional
 	EstimatedCompletion *metav1.Time `json:"estimatedCompletion,omitempty"`
 
-	// How many were selected, are done, under way, failed and still to come.
+	// How many Certificates belong to it: those that were begun, and those that
+	// are still to come. A Certificate that is deleted, or is issued with another
+	// key before its turn comes, belongs to it no more.
 	// +optional
 	Selected int32 `json:"selected"`
+	// How many have another certificate.
 	// +optional
 	Done int32 `json:"done"`
+	// How many are under way.
 	// +optional
 	InFlight int32 `json:"inFlight"`
+	// How many have failed, or can not be begun.
 	// +optional
 	Failed int32 `json:"failed"`
+	// How many are still to come.
 	// +optional
 	Remaining int32 `json:"remaining"`
 	// How many old certificates have been revoked.
 	// +optional
 	Revoked int32 `json:"revoked"`
 
-	// The first of those that are under way, have failed or come next
-	// (namespace/name), at most 50.
+	// Counts how often the campaign has begun: once, and once more each time
+	// that it goes on after TooManyFailures. Those that have failed before are
+	// then begun again.
+	// +optional
+	Attempt int32 `json:"attempt,omitempty"`
+
+	// The first of those that have failed, are under way or come next, in that
+	// order, at most 50.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
 	Certificates []ReissueCertificate `json:"certificates,omitempty"`
 
-	// Ready is False with a reason when the campaign can not go on.
+	// Ready is False with a reason when the campaign can not go on, or has ended
+	// with failures.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -199,8 +221,61 @@ type ReissueCertificate struct {
 	// namespace/name.
 	Name string `json:"name"`
 	// InFlight, Failed or Next.
-	State string `json:"state"`
+	State ReissueState `json:"state"`
 	// What is wrong with it, if something is.
 	// +optional
 	Message string `json:"message,omitempty"`
 }
+
+// ReissueState is where a Certificate of a campaign stands.
+//
+// +kubebuilder:validation:Enum=InFlight;Failed;Next
+type ReissueState string
+
+// The states.
+const (
+	// ReissueInFlight: its certificate was asked for and is not stored yet.
+	ReissueInFlight ReissueState = "InFlight"
+	// ReissueFailed: it has failed since it was asked for, or can not be begun.
+	ReissueFailed ReissueState = "Failed"
+	// ReissueNext: its turn has not come.
+	ReissueNext ReissueState = "Next"
+)
+
+// ReissueReady is the condition of a Reissue.
+const ReissueReady = "Ready"
+
+// Reasons of the condition Ready of a Reissue.
+const (
+	// ReissueReasonPlanned: a dry run; the result is in the status.
+	ReissueReasonPlanned = "Planned"
+	// ReissueReasonRunning: certificates are issued anew.
+	ReissueReasonRunning = "Running"
+	// ReissueReasonPaused: spec.paused is set.
+	ReissueReasonPaused = "Paused"
+	// ReissueReasonDone: all have been issued anew.
+	ReissueReasonDone = "Done"
+	// ReissueReasonSomeFailed: it has ended, and some have failed.
+	ReissueReasonSomeFailed = "SomeFailed"
+	// ReissueReasonTooManyFailures: so many have failed that no further ones are
+	// begun before the spec is changed.
+	ReissueReasonTooManyFailures = "TooManyFailures"
+	// ReissueReasonNamespacesNotAllowed: only in the cluster resource namespace
+	// may a campaign name namespaces.
+	ReissueReasonNamespacesNotAllowed = "NamespacesNotAllowed"
+	// ReissueReasonInvalidSelector: the selector says nothing that can be meant.
+	ReissueReasonInvalidSelector = "InvalidSelector"
+	// ReissueReasonWriteRefused: the API server, a quota or a policy does not
+	// take what the campaign has to write.
+	ReissueReasonWriteRefused = "WriteRefused"
+)
+
+// Labels and annotations of the Revocations that a Reissue creates.
+const (
+	// ReissueUIDLabel has the UID of the Reissue.
+	ReissueUIDLabel = "certwright.dev/reissue-uid"
+	// ReissueNameAnnotation has its namespace/name.
+	ReissueNameAnnotation = "certwright.dev/reissue"
+	// ReissueAttemptAnnotation has the attempt of the campaign.
+	ReissueAttemptAnnotation = "certwright.dev/reissue-attempt"
+)

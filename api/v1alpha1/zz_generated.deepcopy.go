@@ -248,6 +248,11 @@ func (in *ReissueStatus) DeepCopyInto(out *ReissueStatus) {
 		in, out := &in.CompletedAt, &out.CompletedAt
 		*out = (*in).DeepCopy()
 	}
+	if in.EstimatedDuration != nil {
+		in, out := &in.EstimatedDuration, &out.EstimatedDuration
+		*out = new(v1.Duration)
+		**out = **in
+	}
 	if in.EstimatedCompletion != nil {
 		in, out := &in.EstimatedCompletion, &out.EstimatedCompletion
 		*out = (*in).DeepCopy()

@@ -15,7 +15,7 @@ var solverExtensions = []string{
 var extensions = allExtensions()
 
 func allExtensions() []string {
-	all := []string{"Certificate.spec.secretDeletionPolicy", "Certificate.spec.revocationPolicy"}
+	all := []string{"Certificate.spec.secretDeletionPolicy", "Certificate.spec.revocationPolicy", "Certificate.status.reissue"}
 	for _, kind := range []string{"Issuer", "ClusterIssuer"} {
 		all = append(all,
 			kind+".spec.ca.reissueOnRotation",

@@ -47,6 +47,12 @@ type CertificateStatus struct {
 	// What is known from the ACME CA.
 	// +optional
 	ACME *CertificateACMEStatus `json:"acme,omitempty"`
+
+	// When a campaign last asked for another certificate, and which. Written
+	// together with the condition Issuing, and kept as the campaign's memory.
+	// An extension of Certwright.
+	// +optional
+	Reissue *CertificateReissueStatus `json:"reissue,omitempty"`
 }
 
 // CertificateCondition is a condition of a Certificate.
@@ -72,6 +78,22 @@ type CertificateCondition struct {
 	// The metadata.generation that the condition speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+}
+
+// CertificateReissueStatus says that a campaign (kind Reissue of certwright.dev)
+// has asked for another certificate.
+type CertificateReissueStatus struct {
+	// Of the Reissue.
+	UID string `json:"uid"`
+	// Its namespace/name, for people.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// The campaign's attempt at the certificates that it has.
+	Attempt int32 `json:"attempt"`
+	// The revision that is to be replaced.
+	Revision int `json:"revision"`
+	// When it was asked for.
+	Time metav1.Time `json:"time"`
 }
 
 // CertificateACMEStatus is what is known from the ACME CA.
