@@ -68,7 +68,8 @@ type RevocationSpec struct {
 	Reissue ReissuePolicy `json:"reissue,omitempty"`
 
 	// How long, once the new certificate is stored, the old one is left valid,
-	// so that workloads load the new one. Without it 5m.
+	// so that workloads load the new one. Without it 5m. With reissue No it is
+	// how long after the creation of the Revocation, and without it not at all.
 	// +optional
 	Hold *metav1.Duration `json:"hold,omitempty"`
 

@@ -409,9 +409,13 @@ func (p *revocationPass) isUnrevocable() bool {
 	return true
 }
 
-// isHeld gives workloads the time to load the new certificate.
+// isHeld gives workloads the time to load the new certificate. Without a
+// reissue, too, if that is asked for: the new one is there then already.
 func (p *revocationPass) isHeld() bool {
-	since := p.d.Status.ReissuedAt
+	since, what := p.d.Status.ReissuedAt, "the new certificate is stored; the old one is revoked at "
+	if since == nil && !p.reissues() && p.Revocation.Spec.Hold != nil {
+		since, what = &p.Revocation.CreationTimestamp, "spec.hold asks to wait; the certificate is revoked at "
+	}
 	if since == nil {
 		return false
 	}
@@ -423,7 +427,7 @@ func (p *revocationPass) isHeld() bool {
 	if !p.now.Before(end) {
 		return false
 	}
-	p.await(v1alpha1.ReasonHold, "the new certificate is stored; the old one is revoked at "+stampText(end))
+	p.await(v1alpha1.ReasonHold, what+stampText(end))
 	p.d.Wake = end
 	return true
 }

@@ -365,3 +365,21 @@ func TestNamesOfKeptKeysFit(t *testing.T) {
 		t.Error("two Revocations share a Secret")
 	}
 }
+
+// Who creates a Revocation when the new certificate is there already can still
+// have the old one left valid for a while.
+func TestHoldWithoutReissueIsFromTheCreation(t *testing.T) {
+	t.Parallel()
+	w := newRevocationWorld(v1alpha1.RevocationSpec{
+		Target: v1alpha1.RevocationTarget{CertificateName: "web"}, Reissue: v1alpha1.ReissueNo, Hold: &metav1.Duration{Duration: 5 * time.Minute},
+	})
+	d := w.rest(t)
+	if want := w.rev.CreationTimestamp.Add(5 * time.Minute); len(w.asked) != 0 || !d.Wake.Equal(want) {
+		t.Fatalf("asked %d times, woken at %s, want none before %s", len(w.asked), d.Wake, want)
+	}
+	w.now = d.Wake
+	w.rest(t)
+	if end := w.over(t); end.Type != v1alpha1.RevocationRevoked {
+		t.Errorf("end %+v", end)
+	}
+}
