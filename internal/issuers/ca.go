@@ -25,14 +25,26 @@ const (
 	secretRecheck = 30 * time.Second
 )
 
-// ca signs with the key of a CA in a Secret (contract 2.7).
+// ca signs with the key of a CA in a Secret (contract 2.7), and keeps the lists
+// of what was revoked.
 type ca struct {
 	secrets   SecretReader
 	random    io.Reader
 	namespace string
+	lists     *listKeeper
 
 	mu    sync.Mutex
 	pairs map[types.NamespacedName]*keyPair
+}
+
+func newCA(cfg Config) *ca {
+	return &ca{
+		secrets: cfg.Secrets, random: cfg.Random, namespace: cfg.ClusterResourceNamespace, pairs: map[types.NamespacedName]*keyPair{},
+		lists: &listKeeper{
+			client: cfg.Client, secrets: cfg.Secrets, random: cfg.Random, namespace: cfg.ClusterResourceNamespace, baseURL: cfg.CRLBaseURL,
+			books: map[types.NamespacedName]*book{},
+		},
+	}
 }
 
 // Check implements Signer.
@@ -48,12 +60,17 @@ func (c *ca) Check(ctx context.Context, issuer cmv1.GenericIssuer, now time.Time
 	if err := pair.check(now); err != nil {
 		return lifecycle.IssuerVerdict{Reason: cmv1.IssuerReasonErrInvalidKeyPair, Message: unusableSecret(key, err)}, nil
 	}
-	return lifecycle.IssuerVerdict{
+	verdict := lifecycle.IssuerVerdict{
 		Ready:   true,
 		Reason:  cmv1.IssuerReasonKeyPairVerified,
 		Message: "The key pair of the CA is there and fits",
 		Wake:    pair.cert.NotAfter.Add(time.Second),
-	}, nil
+	}
+	if issuer.GetSpec().CA.CRL == nil {
+		return verdict, nil
+	}
+	verdict.Lists, err = c.lists.check(ctx, issuer, pair, now)
+	return verdict, err
 }
 
 // Sign implements Signer.
@@ -90,7 +107,7 @@ func (c *ca) sign(in Input, pair *keyPair) (lifecycle.Outcome, error) {
 		Duration:               durationOf(in.Request),
 		IsCA:                   in.Request.Spec.IsCA,
 		Usages:                 usagesOf(in.Request),
-		CRLDistributionPoints:  spec.CRLDistributionPoints,
+		CRLDistributionPoints:  distributionPoints(in.Issuer, pair, c.lists.baseURL),
 		OCSPServers:            spec.OCSPServers,
 		IssuingCertificateURLs: spec.IssuingCertificateURLs,
 	}, serial, in.Now)

@@ -3,6 +3,8 @@
 //
 //	selfsigned.go   with the key of the certificate itself
 //	ca.go           with the key of a CA in a Secret; keypair.go reads it
+//	ca_crl*.go      the revocation lists of such a CA: who signs and stores them,
+//	                and how certificates get on them
 //	acme.go         by an Order, which the order controller brings to an end
 //	accounts.go     the ACME account of an issuer: its key and its client;
 //	                registration.go makes the CA know it, rollover.go gives it

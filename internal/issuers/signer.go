@@ -48,6 +48,9 @@ type Config struct {
 	ClusterResourceNamespace string
 	// Random is the source of serial numbers and signatures.
 	Random io.Reader
+	// CRLBaseURL is where the revocation lists of CA issuers are served; empty
+	// if they are not.
+	CRLBaseURL string
 	// UserAgent is what ACME CAs are told.
 	UserAgent string
 	// Observe is told of every HTTP request to an ACME CA; may be nil.
@@ -68,11 +71,13 @@ type Registry struct {
 // controllers of orders and challenges.
 func New(cfg Config) (Registry, *Accounts) {
 	accounts := newAccounts(cfg)
+	authorities := newCA(cfg)
 	return Registry{
 		SelfSigned: &selfSigned{secrets: cfg.Secrets, random: cfg.Random},
-		CA:         &ca{secrets: cfg.Secrets, random: cfg.Random, namespace: cfg.ClusterResourceNamespace, pairs: map[types.NamespacedName]*keyPair{}},
+		CA:         authorities,
 		ACME:       &acmeSigner{client: cfg.Client, accounts: accounts},
 
+		CARevoker:   authorities,
 		ACMERevoker: &acmeRevoker{accounts: accounts},
 	}, accounts
 }

@@ -116,6 +116,9 @@ func issuerSecrets(o client.Object) []string {
 	var names []string
 	if spec.CA != nil {
 		names = append(names, spec.CA.SecretName)
+		if lists := cmv1.RevocationListSecret(issuer); lists != "" && lists != spec.CA.SecretName {
+			names = append(names, lists)
+		}
 	}
 	if spec.ACME != nil {
 		names = append(names, spec.ACME.PrivateKey.Name)

@@ -48,6 +48,9 @@ type IssuerVerdict struct {
 	// Condition is another one than Ready that the check has come to; nil if
 	// there is none. A change of it is an event.
 	Condition *cmv1.IssuerCondition
+	// Lists is how the revocation lists of a CA issuer are; nil if they can not
+	// be looked after, or there are none.
+	Lists *ListVerdict
 	// Wake is when the verdict may change by itself; zero: never.
 	Wake time.Time
 }
@@ -109,6 +112,7 @@ func NextIssuer(seen IssuerSeen, now time.Time) IssuerDecision {
 		p.setReady(seen.Verdict.Ready, seen.Verdict.Reason, seen.Verdict.Message)
 		p.d.Wake = seen.Verdict.Wake
 		p.announceCA()
+		p.announceLists()
 	}
 	return p.d
 }
