@@ -13,6 +13,7 @@ import (
 	"github.com/certwright/certwright/controllers/issuer"
 	"github.com/certwright/certwright/controllers/order"
 	"github.com/certwright/certwright/controllers/request"
+	"github.com/certwright/certwright/controllers/revocation"
 	"github.com/certwright/certwright/controllers/shim"
 	"github.com/certwright/certwright/internal/dns01"
 	"github.com/certwright/certwright/internal/dns01/worker"
@@ -32,6 +33,9 @@ type Config struct {
 	// Extensions says whether the kinds of the group certwright.dev are served.
 	// Without them nothing is revoked, and no key is known to be compromised.
 	Extensions bool
+	// RevocationRetention is how long Revocations are kept that are over; zero
+	// is forever.
+	RevocationRetention time.Duration
 
 	CopiedAnnotations []string
 	OwnSecrets        bool
@@ -46,6 +50,7 @@ type Config struct {
 	MaxConcurrentChallenges int
 	OrderLimits             lifecycle.OrderLimits // of the ACME CAs
 	DNS01                   DNS01
+	RevocationLists         RevocationLists // of CA issuers
 }
 
 // DNS01 are the settings of DNS-01.
@@ -70,7 +75,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
 	signers, accounts := issuers.New(issuers.Config{
 		Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
-		Random: rand.Reader, UserAgent: cfg.UserAgent, Observe: metrics.ObserveACME, Clock: time.Now,
+		Random: rand.Reader, UserAgent: cfg.UserAgent, Observe: metrics.ObserveACME, Clock: time.Now, CRLBaseURL: cfg.RevocationLists.BaseURL,
 	})
 	checker, err := http01.NewChecker(http01.CheckerConfig{Nameservers: cfg.SolverNameservers})
 	if err != nil {
@@ -82,6 +87,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	}
 	responder, err := cfg.Responder.listen(ctx)
 	if err != nil {
+		return err
+	}
+	if err := cfg.RevocationLists.setup(ctx, mgr, secrets, cfg.ClusterResourceNamespace, time.Now); err != nil {
 		return err
 	}
 
@@ -117,6 +125,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 					Worker: worker.New(worker.Options{Path: cfg.DNS01.Worker, AllowHTTPReq: cfg.DNS01.AllowHTTPReq}),
 				},
 				Clock: time.Now, Workers: cfg.Workers,
+			})
+		}},
+		{"revocation", func() error {
+			if !cfg.Extensions {
+				return nil
+			}
+			return revocation.Setup(mgr, revocation.Config{
+				Clock: time.Now, Revokers: signers, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
+				Retention: cfg.RevocationRetention, Workers: cfg.Workers,
 			})
 		}},
 		{"shim", func() error {

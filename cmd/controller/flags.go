@@ -36,6 +36,7 @@ type flags struct {
 	copiedAnnotations        []string
 	ownSecrets               bool
 	backoff                  lifecycle.Backoff
+	revocationRetention      time.Duration
 
 	shim         shim.Config
 	gatewayAPI   bool
@@ -48,6 +49,7 @@ type flags struct {
 	solverMemoryLimit      string
 	solverNameservers      []string
 	responder              responderFlags
+	lists                  listFlags
 	maxConcurrentChallenge int
 	orderLimits            []string
 	dns01                  controllers.DNS01
@@ -73,6 +75,9 @@ func defaultFlags() *flags {
 		enabled:                  []string{"*"},
 		copiedAnnotations:        lifecycle.DefaultCopiedAnnotations,
 		backoff:                  lifecycle.IssuanceBackoff,
+		// A year: an audit looks back that far, and the certificates have
+		// expired long before.
+		revocationRetention: 365 * 24 * time.Hour,
 		shim: shim.Config{
 			DefaultIssuer:              shim.DefaultIssuer{Kind: cmv1.IssuerKind, Group: cmv1.GroupName},
 			AutoCertificateAnnotations: []string{cmv1.TLSACMEAnnotationKey},
@@ -86,6 +91,7 @@ func defaultFlags() *flags {
 		solverMemoryRequest:     "64Mi",
 		solverMemoryLimit:       "64Mi",
 		responder:               responderFlags{mode: solverModePod, listen: "0.0.0.0:8089"},
+		lists:                   listFlags{listen: "0"},
 		maxConcurrentChallenge:  60,
 		orderLimits:             lifecycle.DefaultOrderLimits,
 		dns01:                   controllers.DNS01{CheckRetry: 10 * time.Second, AmbientClusterIssuers: true, Worker: besides("dns01-worker")},
@@ -123,6 +129,8 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.DurationVar(&f.backoff.Least, "certificate-request-minimum-backoff-duration", f.backoff.Least, "wait after the first failed issuance of a Certificate; doubled with every further one")
 	s.DurationVar(&f.backoff.Most, "certificate-request-maximum-backoff-duration", f.backoff.Most, "longest wait after a failed issuance")
 
+	s.DurationVar(&f.revocationRetention, "revocation-retention", f.revocationRetention, "how long Revocations are kept as a record when they are over; 0 is forever")
+
 	s.StringVar(&f.shim.DefaultIssuer.Name, "default-issuer-name", f.shim.DefaultIssuer.Name, "issuer of an Ingress that asks for a certificate without naming one")
 	s.StringVar(&f.shim.DefaultIssuer.Kind, "default-issuer-kind", f.shim.DefaultIssuer.Kind, "kind of the default issuer")
 	s.StringVar(&f.shim.DefaultIssuer.Group, "default-issuer-group", f.shim.DefaultIssuer.Group, "API group of the default issuer")
@@ -142,6 +150,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.StringToStringVar(&f.solver.ExtraLabels, "acme-http01-solver-extra-labels", f.solver.ExtraLabels, "more labels for solver pods")
 	s.StringSliceVar(&f.solverNameservers, "acme-http01-solver-nameservers", f.solverNameservers, "nameservers (host, host:port, https://...) of the HTTP-01 self-check; the system's if empty")
 	f.responder.register(s)
+	f.lists.register(s)
 	s.StringSliceVar(&f.dns01.Nameservers, "dns01-recursive-nameservers", f.dns01.Nameservers, "recursive nameservers (host, host:port, https://...) by which zones and records of DNS-01 are looked up; the system's if empty")
 	s.BoolVar(&f.dns01.RecursiveOnly, "dns01-recursive-nameservers-only", f.dns01.RecursiveOnly, "look for DNS-01 records at the recursive nameservers only, not at the authoritative ones")
 	s.DurationVar(&f.dns01.CheckRetry, "dns01-check-retry-period", f.dns01.CheckRetry, "longest pause between looks at a DNS-01 record")
@@ -231,6 +240,13 @@ func (f *flags) controllers() (controllers.Config, error) {
 		}
 		*q.to = quantity
 	}
+	lists, err := f.lists.config()
+	if err != nil {
+		return controllers.Config{}, err
+	}
+	if f.revocationRetention < 0 {
+		return controllers.Config{}, fmt.Errorf("read --revocation-retention: %s is negative", f.revocationRetention)
+	}
 	limits, err := lifecycle.ParseOrderLimits(f.orderLimits)
 	if err != nil {
 		return controllers.Config{}, fmt.Errorf("read --acme-order-limits: %w", err)
@@ -242,12 +258,14 @@ func (f *flags) controllers() (controllers.Config, error) {
 		UserAgent:                "certwright/" + version,
 		CopiedAnnotations:        f.copiedAnnotations,
 		OwnSecrets:               f.ownSecrets,
+		RevocationRetention:      f.revocationRetention,
 		Backoff:                  f.backoff,
 		DisableApproval:          disableApproval,
 		Shim:                     shims,
 		Solver:                   f.solver,
 		SolverNameservers:        f.solverNameservers,
 		Responder:                responder,
+		RevocationLists:          lists,
 		MaxConcurrentChallenges:  f.maxConcurrentChallenge,
 		DNS01:                    f.dns01,
 	}, nil

@@ -79,7 +79,7 @@ func (k *listKeeper) verdict(p *listPass, l *ledger, wake time.Time) *lifecycle.
 		return &lifecycle.ListVerdict{Status: cmmeta.ConditionTrue, Reason: cmv1.IssuerReasonListNearlyFull, Wake: wake,
 			Message: fmt.Sprintf("The revocation lists in Secret %q take more than eight tenths of what it can hold. %s", name, howToEmptyLists)}
 	}
-	where := "certificates do not say where they are: spec.ca.crl.url is not set, and the installation serves no lists"
+	where := "certificates do not say where they are: neither spec.ca.crl.url nor the installation (--crl-base-url) names a URL"
 	if url := listURL(p.issuer, p.by.KeyID, k.baseURL); url != "" {
 		where = "certificates say that they are at " + url
 	}
