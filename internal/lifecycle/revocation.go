@@ -85,7 +85,8 @@ type RevocationSeen struct {
 	Issuer RevokingIssuer
 
 	// Outcome is what the CA has answered in this pass; nil if it was not
-	// asked. Trouble is why it could not be asked, or what went wrong.
+	// asked. Trouble is why it could not be asked, or why the API server has
+	// refused what comes before.
 	Outcome RevokeOutcome
 	Trouble string
 
@@ -180,6 +181,10 @@ const (
 	// in wait would hit a certificate that nobody thought of.
 	targetPatience = time.Minute
 
+	// targetRecheck is how often it is looked for meanwhile: not everything
+	// that a target can be is watched.
+	targetRecheck = 5 * time.Second
+
 	// maxRevocationAttempts is after how many failures it is given up. With
 	// the back-off that is after some 15 hours: longer than CAs are down, and
 	// in the time in which a person has to know.
@@ -242,12 +247,12 @@ var revocationGuards = []func(*revocationPass) bool{
 	(*revocationPass).isUnreadable,
 	(*revocationPass).isToBurn,
 	(*revocationPass).isExpired,
+	(*revocationPass).isAnswered,
 	(*revocationPass).isUnrevocable,
+	(*revocationPass).awaitsAttempt,
 	(*revocationPass).isToKeepKey,
 	(*revocationPass).awaitsReissue,
 	(*revocationPass).isHeld,
-	(*revocationPass).isAnswered,
-	(*revocationPass).awaitsAttempt,
 	(*revocationPass).lacksIssuer,
 	(*revocationPass).isToRevoke,
 }
@@ -326,7 +331,7 @@ func (p *revocationPass) lacksTarget() bool {
 	t := &p.Target
 	switch due := p.Revocation.CreationTimestamp.Add(targetPatience); {
 	case t.Leaf == nil && t.Invalid == "" && p.now.Before(due):
-		p.d.Wake = due
+		p.d.Wake = Sooner(due, p.now.Add(targetRecheck))
 		p.set(v1alpha1.RevocationFound, metav1.ConditionFalse, v1alpha1.ReasonTargetNotFound, t.Missing)
 		p.await(v1alpha1.ReasonPending, t.Missing+"; that is waited for until "+stampText(due))
 	case t.Leaf == nil && t.Invalid == "":

@@ -290,6 +290,29 @@ func TestRevocationGoesOnIfTheKeyCanNotBeRemembered(t *testing.T) {
 	}
 }
 
+// What comes before is tried again like the revocation itself, and no sooner.
+func TestRefusedWriteBeforeTheRevocationIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newRevocationWorld(first())
+	w.step(noCrash)
+	seen := w.see()
+	seen.Trouble = "ask for the replacement: denied by a policy"
+	d := NextRevocation(seen, w.now)
+	c := findCondition(d.Status.Conditions, v1alpha1.RevocationRevoked)
+	if c.Message != "ask for the replacement: denied by a policy; next attempt at 2026-11-24T08:01:00Z" || d.Status.FailedAttempts != 1 {
+		t.Errorf("condition %+v", c)
+	}
+	w.rev.Status = d.Status
+	if d, changed := w.step(noCrash); changed || d.Wake.Sub(w.now) != time.Minute {
+		t.Errorf("before its time: %+v", d)
+	}
+	w.now = w.now.Add(time.Minute)
+	w.rest(t)
+	if !ReplacementAsked(&w.crt.Status) {
+		t.Error("not asked")
+	}
+}
+
 // Whoever brings the old Secret back during the hold would be left without a
 // certificate.
 func TestOldCertificateThatComesBackIsReplacedAgain(t *testing.T) {
