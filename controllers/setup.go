@@ -15,6 +15,7 @@ import (
 	"github.com/certwright/certwright/controllers/request"
 	"github.com/certwright/certwright/controllers/revocation"
 	"github.com/certwright/certwright/controllers/shim"
+	"github.com/certwright/certwright/internal/acmeview"
 	"github.com/certwright/certwright/internal/dns01"
 	"github.com/certwright/certwright/internal/dns01/worker"
 	"github.com/certwright/certwright/internal/http01"
@@ -85,6 +86,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("set up DNS-01: %w", err)
 	}
+	read := &acmeview.Authorizations{}
 	responder, err := cfg.Responder.listen(ctx)
 	if err != nil {
 		return err
@@ -114,11 +116,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			})
 		}},
 		{"order", func() error {
-			return order.Setup(mgr, order.Config{Clients: accounts, SharedResponder: cfg.Responder != nil, Limits: cfg.OrderLimits, Clock: time.Now, Workers: cfg.Workers})
+			return order.Setup(mgr, order.Config{Clients: accounts, Read: read, SharedResponder: cfg.Responder != nil, Limits: cfg.OrderLimits, Clock: time.Now, Workers: cfg.Workers})
 		}},
 		{"challenge", func() error {
 			return challenge.Setup(mgr, challenge.Config{
-				Clients: accounts, Checker: checker, Solver: cfg.Solver, Shared: responder, MaxConcurrent: cfg.MaxConcurrentChallenges,
+				Clients: accounts, Read: read, Checker: checker, Solver: cfg.Solver, Shared: responder, MaxConcurrent: cfg.MaxConcurrentChallenges,
 				DNS01: &challenge.DNS01Config{
 					Resolver: resolver, CheckRetry: cfg.DNS01.CheckRetry, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 					AmbientIssuers: cfg.DNS01.AmbientIssuers, AmbientClusterIssuers: cfg.DNS01.AmbientClusterIssuers,

@@ -62,6 +62,8 @@ type flags struct {
 
 	metricsAddress string
 	healthAddress  string
+	profiling      bool
+	profiler       string
 	logFormat      string
 	verbosity      int
 }
@@ -102,6 +104,7 @@ func defaultFlags() *flags {
 		retryPeriod:             15 * time.Second,
 		metricsAddress:          "0.0.0.0:9402",
 		healthAddress:           "0.0.0.0:9403",
+		profiler:                "localhost:6060",
 		logFormat:               "text",
 		verbosity:               0,
 	}
@@ -169,6 +172,8 @@ func (f *flags) register(s *pflag.FlagSet) {
 
 	s.StringVar(&f.metricsAddress, "metrics-listen-address", f.metricsAddress, "address of the metrics; 0 for none")
 	s.StringVar(&f.healthAddress, "health-listen-address", f.healthAddress, "address of /livez and /readyz; 0 for none")
+	s.BoolVar(&f.profiling, "enable-profiling", f.profiling, "serve profiles of the process (pprof)")
+	s.StringVar(&f.profiler, "profiler-address", f.profiler, "address of the profiles, if enabled; they tell what is in memory, so keep it local")
 	s.StringVar(&f.logFormat, "logging-format", f.logFormat, "text or json")
 	s.IntVarP(&f.verbosity, "v", "v", f.verbosity, "verbosity of the log")
 }

@@ -119,6 +119,10 @@ func newManager(config *rest.Config, f *flags) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("build scheme: %w", err)
 		}
 	}
+	profiler := ""
+	if f.profiling {
+		profiler = f.profiler
+	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 scheme,
 		Cache:                  kube.CacheOptions(),
@@ -126,6 +130,7 @@ func newManager(config *rest.Config, f *flags) (ctrl.Manager, error) {
 		Metrics:                metricsserver.Options{BindAddress: f.metricsAddress},
 		HealthProbeBindAddress: f.healthAddress,
 		LivenessEndpointName:   "/livez",
+		PprofBindAddress:       profiler,
 
 		LeaderElection:          f.leaderElect,
 		LeaderElectionID:        "cert-manager-controller", // the peer's: two operators must not work at once

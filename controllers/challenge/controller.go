@@ -21,6 +21,7 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/acmeview"
 	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
@@ -42,6 +43,8 @@ type Config struct {
 	Clients Clients
 	Checker Checker
 	Solver  http01.Options
+	// Read are authorizations that the order controller has read; may be nil.
+	Read *acmeview.Authorizations
 	// Shared makes the operator answer challenges itself; nil for a pod of its
 	// own for each.
 	Shared *SharedConfig
@@ -77,6 +80,7 @@ type Reconciler struct {
 	recorder events.EventRecorder
 	clients  Clients
 	solver   http01.Options
+	read     *acmeview.Authorizations
 	clock    func() time.Time
 	memory   *memory
 	slots    *slots
@@ -96,6 +100,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		recorder: mgr.GetEventRecorder("cert-manager-challenges"),
 		clients:  config.Clients,
 		solver:   config.Solver,
+		read:     config.Read,
 		clock:    config.Clock,
 		memory:   newMemory(),
 		failures: newFailures(),

@@ -59,6 +59,9 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	}
 	s.remember = remembered
 	s.remember.adapt(s.issuer)
+	if s.remember.ca == nil && !isOver(challenge) {
+		s.remember.ca = r.read.Take(challenge.Spec.URL, r.clock())
+	}
 	s.CA, s.Trouble = s.remember.ca, s.remember.trouble
 	r.observeRecord(ctx, s)
 	s.PresentSince = s.remember.presentedSince(s.IsPresented(), r.clock())

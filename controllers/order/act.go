@@ -168,6 +168,7 @@ func (r *Reconciler) readAuthorization(ctx context.Context, s *sight, ca *acme.C
 		return err
 	}
 	s.authorization(a.URL, acmeview.StoredAuthorization(authorization))
+	r.read.Put(authorization, r.clock())
 	return nil
 }
 
@@ -177,6 +178,10 @@ func (r *Reconciler) finalize(ctx context.Context, s *sight, ca *acme.Client, a 
 		return &unusableSpecError{"finalize order: the signing request is not PEM"}
 	}
 	order, err := ca.Finalize(ctx, a.URL, block.Bytes)
+	if acme.IsOrderNotReady(err) && s.CA.State == acmev1.Pending {
+		s.answer(*s.CA, r.clock()) // the CA has not got that far
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/acmeview"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
@@ -29,6 +30,9 @@ type Clients interface {
 // Config is what the controller needs from outside.
 type Config struct {
 	Clients Clients
+	// Read takes the authorizations that were read, for the challenge
+	// controller; may be nil.
+	Read *acmeview.Authorizations
 	// SharedResponder tells that the operator answers HTTP-01 challenges
 	// itself; see lifecycle.NeedsFinalizer.
 	SharedResponder bool
@@ -58,6 +62,7 @@ type Reconciler struct {
 	client   client.Client
 	recorder events.EventRecorder
 	clients  Clients
+	read     *acmeview.Authorizations
 	shared   bool
 	clock    func() time.Time
 	memory   *memory
@@ -70,6 +75,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		client:   mgr.GetClient(),
 		recorder: mgr.GetEventRecorder("cert-manager-orders"),
 		clients:  config.Clients,
+		read:     config.Read,
 		shared:   config.SharedResponder,
 		clock:    config.Clock,
 		memory:   newMemory(),

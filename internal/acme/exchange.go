@@ -212,7 +212,8 @@ func (c *Client) postByKey(ctx context.Context, p post) (*answer, error) {
 			}
 			return a, err
 		}
-		c.nonces.drain()
+		// The others in the pool may be dead too, or not. Each that is costs one more refusal, which brings a live one; to
+		// throw them away would cost a request for each.
 		if retries == MaxNonceRetries {
 			c.nonces.put(a.nonce, c.clock())
 			return a, err

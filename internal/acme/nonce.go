@@ -15,7 +15,7 @@ const (
 
 	// noncePoolSize bounds the pool. Each answer brings the nonce for the next request, so the pool needs as many as requests
 	// run at once, and no more: a hoard only ages.
-	noncePoolSize = 16
+	noncePoolSize = 32
 
 	// nonceMaxAge is how long a nonce is kept. Servers forget nonces without notice, large CAs because the next connection may
 	// end in another data centre. Three minutes outlast the gaps within one order (a validation takes seconds to two
@@ -65,13 +65,6 @@ func (p *NoncePool) take(now time.Time) string {
 	}
 	p.nonces = p.nonces[:len(p.nonces)-1]
 	return last.value
-}
-
-// drain forgets every nonce: when the server refuses one, the others it gave out before are likely dead too.
-func (p *NoncePool) drain() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.nonces = p.nonces[:0]
 }
 
 // nonce returns a nonce from the pool or fetches one (RFC 8555 7.2).

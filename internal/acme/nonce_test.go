@@ -79,10 +79,10 @@ func TestRefusedNonceIsReplacedByTheOneThatCameWithTheRefusal(t *testing.T) {
 		t.Errorf("%d requests for a nonce, want none", got)
 	}
 	if got := c.nonces.take(testNow); got != "nonce-2" {
-		t.Errorf("pool has %q, want only the last answer's nonce", got)
+		t.Errorf("pool has %q, want the last answer's nonce first", got)
 	}
-	if got := c.nonces.take(testNow); got != "" {
-		t.Errorf("pool still has %q from before the refusal", got)
+	if got := c.nonces.take(testNow); got != "stale-1" {
+		t.Errorf("pool has %q, want the others kept: one refusal says nothing of them", got)
 	}
 }
 

@@ -315,7 +315,7 @@ func (p *orderPass) isRefused() bool {
 	case p.Trouble.Fault.Code == NotFound:
 		p.fail(acmev1.Expired, p.Trouble.Fault.Message)
 		return true
-	case p.Trouble.Step == StepFinalizeOrder && p.CA != nil && p.CA.State != acmev1.Ready && p.CA.State != acmev1.Pending:
+	case p.Trouble.Step == StepFinalizeOrder && p.CA != nil && (p.CA.State != acmev1.Ready || p.hastyFinalize()):
 		return false // the order says more than the refusal
 	}
 	p.fail(acmev1.Errored, p.Trouble.Fault.Message)
@@ -387,12 +387,23 @@ func (p *orderPass) isReady() bool {
 	if p.CA.State != acmev1.Ready {
 		return false
 	}
+	p.finalize()
+	return true
+}
+
+func (p *orderPass) finalize() {
 	url := p.CA.FinalizeURL
 	if url == "" {
 		url = p.Order.Status.FinalizeURL
 	}
 	p.d.Action = FinalizeOrder{url, p.Order.Spec.Request}
-	return true
+}
+
+// hastyFinalize tells that finalize was refused before the CA had said that the
+// order is ready, which says nothing of the request.
+func (p *orderPass) hastyFinalize() bool {
+	return p.Trouble != nil && p.Trouble.Step == StepFinalizeOrder &&
+		(p.CA.State == acmev1.Pending || p.CA.Since.After(p.Trouble.At))
 }
 
 func (p *orderPass) failed(step Step) bool {

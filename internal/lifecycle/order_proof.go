@@ -130,8 +130,13 @@ func (p *orderPass) hasPendingChallenge() bool {
 }
 
 // isProved: every name is proved, so the order is ready, or soon will be. What
-// was known of it is from before.
+// was known of it is from before. To finalize it finds out without asking
+// first; a CA that wants to be asked says so.
 func (p *orderPass) isProved() bool {
+	if p.CA.Polls == 0 && !p.hastyFinalize() {
+		p.finalize()
+		return true
+	}
 	next := p.now
 	if p.CA.Polls > 0 {
 		next = pollAt(p.CA.At, p.CA.RetryAfter, p.CA.Polls)

@@ -258,6 +258,24 @@ func TestNextOrder(t *testing.T) {
 			},
 			action: OrderNothing{}, state: acmev1.Pending, wake: time.Hour,
 		},
+		"a proved order is finalized without asking whether it is ready": {
+			edit:   func(s *OrderSeen) { s.CA.State = acmev1.Pending },
+			action: FinalizeOrder{"https://ca/finalize", []byte("csr")}, state: acmev1.Pending,
+		},
+		"a CA that refuses that for a reason of its own is asked": {
+			edit: func(s *OrderSeen) {
+				s.CA.State, s.CA.At, s.CA.Polls = acmev1.Pending, now.Add(time.Millisecond), 1
+				s.Trouble = failed(StepFinalizeOrder, OtherFault)
+			},
+			action: OrderNothing{}, state: acmev1.Pending, wake: time.Second + time.Millisecond,
+		},
+		"and when it says ready, finalize is sent again": {
+			edit: func(s *OrderSeen) {
+				s.CA.At, s.CA.Since = now.Add(time.Second), now.Add(time.Second)
+				s.Trouble = failed(StepFinalizeOrder, OtherFault)
+			},
+			action: FinalizeOrder{"https://ca/finalize", []byte("csr")}, state: acmev1.Pending,
+		},
 		"a proved order that the CA calls pending is asked for again": {
 			edit:   func(s *OrderSeen) { s.CA.State, s.CA.Polls = acmev1.Pending, 1 },
 			action: OrderNothing{}, state: acmev1.Pending, wake: time.Second,
