@@ -12,6 +12,7 @@ import (
 	"github.com/certwright/certwright/controllers/challenge"
 	"github.com/certwright/certwright/controllers/issuer"
 	"github.com/certwright/certwright/controllers/order"
+	"github.com/certwright/certwright/controllers/reissue"
 	"github.com/certwright/certwright/controllers/request"
 	"github.com/certwright/certwright/controllers/revocation"
 	"github.com/certwright/certwright/controllers/shim"
@@ -136,6 +137,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			return revocation.Setup(mgr, revocation.Config{
 				Clock: time.Now, Revokers: signers, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 				Retention: cfg.RevocationRetention, Workers: cfg.Workers,
+			})
+		}},
+		{"reissue", func() error {
+			if !cfg.Extensions {
+				return nil
+			}
+			return reissue.Setup(ctx, mgr, reissue.Config{
+				Clock: time.Now, Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace, Limits: cfg.OrderLimits,
 			})
 		}},
 		{"shim", func() error {
