@@ -18,6 +18,16 @@
 {{- printf "%s-responder" (include "certwright.fullname" . | trunc 53 | trimSuffix "-") }}
 {{- end }}
 
+{{/* The Service at which revocation lists are fetched, and its URL. */}}
+{{- define "certwright.lists" -}}
+{{- printf "%s-crl" (include "certwright.fullname" . | trunc 59 | trimSuffix "-") }}
+{{- end }}
+
+{{- define "certwright.listsURL" -}}
+{{- $port := int .Values.crl.service.port }}
+{{- .Values.crl.baseURL | default (printf "http://%s.%s.svc%s" (include "certwright.lists" .) (include "certwright.namespace" .) (ternary "" (printf ":%d" $port) (eq $port 80))) }}
+{{- end }}
+
 {{- define "certwright.namespace" -}}
 {{- .Values.namespace | default .Release.Namespace }}
 {{- end }}
