@@ -27,6 +27,7 @@ generate: ## Generate deep copies, CRDs and the chart's copy of them.
 build: ## Build the binaries into bin/.
 	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/certwright ./cmd/controller
 	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/http01-solver ./cmd/http01-solver
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/kubectl-certwright ./cmd/kubectl-certwright
 	CGO_ENABLED=0 go -C cmd/dns01-worker build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/dns01-worker .
 
 .PHONY: lint
