@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,6 +18,7 @@ type acmeOptions struct {
 	certificates int
 	modes        []solverMode
 	kubeconfig   string
+	profile      string
 }
 
 // solverMode is how HTTP-01 is answered: value http01SolverMode of the chart.
@@ -33,6 +35,7 @@ func parseACME(args []string, output io.Writer) (acmeOptions, error) {
 	flags.SetOutput(output)
 	flags.IntVar(&o.certificates, "n", 500, "certificates of the largest batch; 0 for none")
 	modes := flags.String("modes", string(podMode)+","+string(sharedMode), "ways to answer HTTP-01 to measure")
+	flags.StringVar(&o.profile, "cpuprofile", "", "file that gets a CPU profile of the operator during the batch of "+strconv.Itoa(crowd))
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "a running node of hack/cluster to use, and leave, instead of one of its own")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -107,6 +107,9 @@ func (l *acmeLab) install(ctx context.Context, mode solverMode) error {
 	if mode != podMode { // the chart's default
 		values = append(values, "http01SolverMode="+string(mode))
 	}
+	if l.profile != "" {
+		values = append(values, fmt.Sprintf("extraArgs={--enable-profiling,--profiler-address=0.0.0.0:%d}", profilerPort))
+	}
 	if err := l.checkout.Install(ctx, l.node.Kubeconfig, l.images.Ref(), true, values...); err != nil {
 		return err
 	}
@@ -187,6 +190,7 @@ func (l *acmeLab) issue(ctx context.Context, n int) (run acmeRun, err error) {
 	if err != nil {
 		return run, err
 	}
+	profiled := l.profileOf(ctx, n)
 	t, err := issueBatch(ctx, l.admin, namespace.Name, n, func(i int) *cmv1.Certificate {
 		crt := newCertificate(namespace.Name, "acme", i, cmv1.ECDSAKeyAlgorithm)
 		crt.Spec.DNSNames = []string{fmt.Sprintf("%s.%s.certwright.test", crt.Name, namespace.Name)}
@@ -202,6 +206,9 @@ func (l *acmeLab) issue(ctx context.Context, n int) (run acmeRun, err error) {
 	}
 	if rest.not {
 		return run, errors.New("the operator does not come to rest after the last certificate")
+	}
+	if err := <-profiled; err != nil {
+		return run, err
 	}
 	after, err := l.counters(ctx)
 	if err != nil {

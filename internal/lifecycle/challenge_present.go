@@ -59,7 +59,7 @@ func (seen *ChallengeSeen) IsPresented() bool {
 // way, if nothing has to be started for it. Most proofs are over by then: a
 // Challenge that is read in between says no less than one a moment younger.
 // Pods take longer, and people want to know what is waited for.
-const quietly = 3 * time.Second
+const quietly = 5 * time.Second
 
 // hasObstacle: trying again is pointless before somebody else has done
 // something, and that is watched.
