@@ -27,6 +27,7 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
@@ -45,6 +46,7 @@ type cluster struct {
 	client.Client
 
 	namespace string
+	signers   issuers.Registry
 }
 
 func start(t *testing.T) cluster {
@@ -52,7 +54,7 @@ func start(t *testing.T) cluster {
 	restConfig := apiserver.Start(t)
 	namespace := apiserver.Namespace(t, restConfig)
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +94,7 @@ func start(t *testing.T) cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cluster{Client: c, namespace: namespace}
+	return cluster{Client: c, namespace: namespace, signers: signers}
 }
 
 func (c cluster) create(t *testing.T, objects ...client.Object) {
