@@ -79,6 +79,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 		Random: rand.Reader, UserAgent: cfg.UserAgent, Observe: metrics.ObserveACME, Clock: time.Now, CRLBaseURL: cfg.RevocationLists.BaseURL,
 	})
+	var compromised *kube.CompromisedKeys
+	if cfg.Extensions {
+		compromised = &kube.CompromisedKeys{Reader: mgr.GetClient(), ClusterNamespace: cfg.ClusterResourceNamespace}
+	}
 	checker, err := http01.NewChecker(http01.CheckerConfig{Nameservers: cfg.SolverNameservers})
 	if err != nil {
 		return fmt.Errorf("set up self-check: %w", err)
@@ -105,11 +109,13 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 				Clock: time.Now, Random: rand.Reader, Secrets: secrets, Workers: cfg.Workers,
 				ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 				CopiedAnnotations:        cfg.CopiedAnnotations, OwnSecrets: cfg.OwnSecrets, Backoff: cfg.Backoff,
-				RenewalInfo: accounts,
+				RenewalInfo: accounts, Extensions: cfg.Extensions, Compromised: compromised,
 			})
 		}},
 		{"request", func() error {
-			return request.Setup(mgr, request.Config{Clock: time.Now, Signers: signers, Secrets: secrets, DisableApproval: cfg.DisableApproval, Workers: cfg.Workers})
+			return request.Setup(mgr, request.Config{
+				Clock: time.Now, Signers: signers, Secrets: secrets, Compromised: compromised, DisableApproval: cfg.DisableApproval, Workers: cfg.Workers,
+			})
 		}},
 		{"issuer", func() error {
 			return issuer.Setup(mgr, issuer.Config{

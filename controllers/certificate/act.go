@@ -47,6 +47,15 @@ func (r *reconciler) act(ctx context.Context, seen *lifecycle.CertificateSeen, a
 	case lifecycle.SyncSecret:
 		log.Info("bring secret up to date", "secret", seen.Certificate.Spec.SecretName)
 		return r.apply(ctx, seen, lifecycle.StoredContent(seen))
+	case lifecycle.CreateRevocation:
+		log.Info("create revocation", "revocation", a.Name, "reason", a.Reason)
+		return r.createRevocation(ctx, seen.Certificate, a)
+	case lifecycle.MarkRevoked:
+		log.V(1).Info("mark request as revoked", "request", a.Request)
+		return r.markRevoked(ctx, seen.Certificate.Namespace, a)
+	case lifecycle.SetFinalizer:
+		log.V(1).Info("set finalizer", "present", a.Present)
+		return r.setFinalizer(ctx, seen.Certificate, a.Present)
 	case lifecycle.AskRenewalInfo:
 		log.V(1).Info("ask when to renew", "certificate", a.CertificateID)
 		return r.askRenewalInfo(ctx, seen.Certificate, a)

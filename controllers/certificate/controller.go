@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
@@ -42,6 +43,13 @@ type Config struct {
 	Backoff lifecycle.Backoff
 	// RenewalInfo asks ACME CAs when to renew. Nobody is asked if it is nil.
 	RenewalInfo RenewalAdvisor
+
+	// Extensions says whether the kinds of certwright.dev are served. Without
+	// them nothing is revoked.
+	Extensions bool
+	// Compromised finds keys that no certificate may have; nil if none can be
+	// known.
+	Compromised *kube.CompromisedKeys
 }
 
 type reconciler struct {
@@ -56,6 +64,7 @@ type reconciler struct {
 	rotations *rotations
 	turns     chan<- turn
 	inquiries *inquiries // nil if no CA is asked when to renew
+	inUse     inUse
 }
 
 // Setup adds the controller to the manager.
@@ -76,7 +85,7 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 			return err
 		}
 	}
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("certificate").
 		For(&cmv1.Certificate{}).
 		Owns(&cmv1.CertificateRequest{}).
@@ -92,8 +101,17 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 		WatchesRawSource(source.Channel(answers, enqueueTurn)).
 		Watches(&cmv1.Issuer{}, r.followSources()).
 		Watches(&cmv1.ClusterIssuer{}, r.followSources()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: cfg.Workers}).
-		Complete(r)
+		WithOptions(controller.Options{MaxConcurrentReconciles: cfg.Workers})
+	if cfg.Extensions {
+		if err := addIndexes(context.Background(), mgr.GetFieldIndexer()); err != nil {
+			return err
+		}
+		b.Watches(&v1alpha1.Revocation{}, handler.EnqueueRequestsFromMapFunc(r.ofRevocation))
+	}
+	if cfg.Compromised != nil {
+		b.WatchesMetadata(&v1alpha1.CompromisedKey{}, handler.EnqueueRequestsFromMapFunc(r.havingKey))
+	}
+	return b.Complete(r)
 }
 
 // Reconcile takes one Certificate one step further.
@@ -106,12 +124,16 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			r.refusals.forget(req.NamespacedName)
 			r.rotations.forget(req.NamespacedName)
 			r.inquiries.forget(req.NamespacedName)
+			r.inUse.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	seen, err := r.observe(ctx, crt)
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if !crt.DeletionTimestamp.IsZero() {
+		return r.end(ctx, seen)
 	}
 	now := r.Clock()
 	next := lifecycle.NextCertificate(seen, now)

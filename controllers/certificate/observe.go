@@ -44,7 +44,10 @@ func (r *reconciler) observe(ctx context.Context, crt *cmv1.Certificate) (lifecy
 	if err := r.seeARI(ctx, &seen); err != nil {
 		return seen, err
 	}
-	return seen, nil
+	if err := r.seeCompromised(ctx, &seen); err != nil {
+		return seen, err
+	}
+	return seen, r.seeRevocations(ctx, &seen)
 }
 
 // secret reads the Certificate's Secret. That the Secret of an issued
@@ -155,7 +158,7 @@ func (r *reconciler) requests(ctx context.Context, seen *lifecycle.CertificateSe
 		seen.Next = lifecycle.ReadRequest(chosen.Next)
 	}
 	seen.Superfluous = chosen.Superfluous
-	return nil
+	return r.seeRevoking(ctx, seen, owned)
 }
 
 func (r *reconciler) ownRequest(ctx context.Context, crt *cmv1.Certificate) (*cmv1.CertificateRequest, error) {

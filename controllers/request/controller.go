@@ -28,6 +28,9 @@ import (
 type Config struct {
 	Signers issuers.Registry
 	Secrets *kube.Secrets
+	// Compromised finds keys that no certificate may have; nil if none can be
+	// known.
+	Compromised *kube.CompromisedKeys
 	// DisableApproval leaves the approval of requests to others.
 	DisableApproval bool
 	// Clock tells the time.

@@ -26,6 +26,13 @@ type sight struct {
 func (r *reconciler) observe(ctx context.Context, request *cmv1.CertificateRequest) (*sight, error) {
 	s := &sight{RequestSeen: lifecycle.RequestSeen{Request: request}}
 	s.CSR, s.CSRErr = pki.DecodeRequest(request.Spec.Request)
+	if s.CSR != nil {
+		by, err := r.Compromised.Find(ctx, request.Namespace, s.CSR.PublicKey)
+		if err != nil {
+			return nil, err
+		}
+		s.CompromisedKey = by
+	}
 	if !r.DisableApproval && lifecycle.RequestUndecided(request) {
 		may, err := r.approver.mayApprove(ctx, request.Spec.IssuerRef, request.Namespace)
 		if err != nil {

@@ -46,6 +46,9 @@ type CertificateSeen struct {
 	// Revoked is whether the certificate in the Secret is revoked.
 	Revoked RevokedSeen
 
+	// Revoking is what spec.revocationPolicy has to know.
+	Revoking RevokingSeen
+
 	// SecretOwner is the other Certificate of this namespace that has the
 	// right to the same Secret; empty if this one has it. Rivals are then the
 	// others that name it in vain. See ShareSecret.
@@ -132,12 +135,14 @@ func NextCertificate(seen CertificateSeen, now time.Time) CertificateDecision {
 	c := &certificateLadder{seen: &seen, now: now}
 	c.Action = NoCertificateAction{}
 	c.Status = *seen.Certificate.Status.DeepCopy()
-	if seen.Certificate.DeletionTimestamp.IsZero() && seen.WantedErr == nil {
+	if !seen.Certificate.DeletionTimestamp.IsZero() {
+		c.end()
+		return c.CertificateDecision
+	}
+	if seen.WantedErr == nil {
 		c.hear()
 	}
 	switch {
-	case !seen.Certificate.DeletionTimestamp.IsZero():
-		// Requests go with their owner; the Secret stays for who uses it.
 	case seen.WantedErr != nil:
 		c.refuseSpec()
 	case seen.SecretOwner != "":
@@ -147,10 +152,8 @@ func NextCertificate(seen CertificateSeen, now time.Time) CertificateDecision {
 	default:
 		c.watch()
 	}
-	if seen.Certificate.DeletionTimestamp.IsZero() {
-		c.markFormerCA()
-		c.markRevoked()
-	}
+	c.markFormerCA()
+	c.markRevoked()
 	c.heedRefusal()
 	return c.CertificateDecision
 }
@@ -215,10 +218,12 @@ func (c *certificateLadder) tidy() {
 	switch {
 	case c.removeLeftKey():
 	case !c.fit:
+	case c.revokePast():
 	case len(c.seen.Superfluous) > 0:
 		c.Action = DeleteRequest{Name: c.seen.Superfluous[0]}
 	case !SecretUpToDate(c.seen) || c.seen.CA.Stale:
 		c.Action = SyncSecret{}
+	case c.wantsFinalizer():
 	}
 	c.consult()
 }
@@ -247,10 +252,10 @@ func (c *certificateLadder) issue() {
 		c.discardKey()
 	case pki.KeyFits(c.seen.NextKey.PublicKey, c.seen.Wanted.Key) != nil, c.spent(c.seen.NextKey.PublicKey):
 		c.discardKey()
-	case c.seen.Next == nil && len(c.seen.Superfluous) > 0:
-		// Of a life that the status knows nothing of, they may be under way:
+	case c.seen.Next == nil && c.stray() != "":
+		// Of a life that the status knows nothing of, it may be under way:
 		// there must not be two.
-		c.Action = DeleteRequest{Name: c.seen.Superfluous[0]}
+		c.Action = DeleteRequest{Name: c.stray()}
 	case c.seen.Next == nil:
 		c.Action = CreateRequest{Name: RequestName(c.seen.Certificate.Name, c.nextRevision()), Revision: c.nextRevision()}
 	case c.requestUnfit():

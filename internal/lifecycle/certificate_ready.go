@@ -46,6 +46,9 @@ func (c *certificateLadder) notes() []Event {
 	if note := rivalsText(c.seen); note != "" {
 		list = append(list, Event{Type: Warning, Reason: ReasonSecretConflict, Message: note})
 	}
+	if note := policyNote(c.seen); note != "" {
+		list = append(list, Event{Type: Warning, Reason: ReasonNotRevoked, Message: note})
+	}
 	return append(list, c.seen.secretNotes()...)
 }
 

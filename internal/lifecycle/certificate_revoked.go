@@ -6,6 +6,7 @@ import (
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/api/v1alpha1"
 )
 
 // A certificate may be revoked by its CA without anybody here having asked: the
@@ -39,6 +40,32 @@ type RevokedSeen struct {
 type EndedSeen struct {
 	Name string
 	At   time.Time // when the CA confirmed it; zero if it has not yet
+}
+
+// SeeRevocations is what the Revocations of the namespace that are about the
+// certificate in the Secret say. One that a revocationPolicy has created does
+// not ask for the end of what is there again afterwards.
+func SeeRevocations(about []v1alpha1.Revocation) RevokedSeen {
+	var seen RevokedSeen
+	for i := range about {
+		rev := &about[i]
+		policy := rev.Labels[RevocationPolicyLabel] != ""
+		var at time.Time
+		if rev.Status.RevokedAt != nil {
+			at = rev.Status.RevokedAt.Time
+		}
+		switch {
+		case RevocationGivenUp(rev):
+		case !policy && !RevocationReissues(&rev.Spec, rev.Status.CertificateName):
+			if seen.Ended == nil || seen.Ended.At.IsZero() {
+				seen.Ended = &EndedSeen{Name: rev.Name, At: at}
+			}
+		case !at.IsZero():
+			seen.Known, seen.Revoked, seen.At = true, true, at
+			seen.Reason, seen.Compromise = string(rev.Spec.Reason), seen.Compromise || rev.Spec.Reason == v1alpha1.KeyCompromise
+		}
+	}
+	return seen
 }
 
 // revocation is what is known about the certificate in the Secret.

@@ -308,6 +308,10 @@ var disturbances = []func(s *certificateSimulation){
 		s.excuse()
 	},
 	func(s *certificateSimulation) { s.unread = !s.unread; s.excuse() }, // the CA's list can not be read, or is read again
+	func(s *certificateSimulation) {
+		s.edit()
+		s.crt.Spec.RevocationPolicy = []cmv1.RevocationPolicy{cmv1.RevocationPolicyNever, cmv1.RevocationPolicyOnDelete, cmv1.RevocationPolicyOnReplace}[s.throw(3)]
+	},
 	func(s *certificateSimulation) { // a replacement is asked for
 		if AskReplacement(s.crt, simWish, s.now) {
 			s.lastAttempt = s.now

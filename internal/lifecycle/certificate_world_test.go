@@ -43,6 +43,7 @@ type certificateWorld struct {
 
 	renewalCA *simRenewalCA // whom to ask when to renew; nil if nobody
 	*simKnown
+	simRevocations
 
 	// cheap makes certificates that are not signed nor encoded: that, and to
 	// read them, is most of the cost of a simulation.
@@ -106,10 +107,12 @@ func newCertificateWorld() *certificateWorld {
 		},
 		simVault: &simVault{},
 		simKnown: &simKnown{revoked: map[string]RevokedSeen{}},
-		keys:     map[string][]byte{},
-		keyUIDs:  map[string]types.UID{},
-		requests: map[string]*cmv1.CertificateRequest{},
-		parsed:   &simParsed{requests: map[string]*SeenRequest{}, chains: map[string][]*x509.Certificate{}},
+
+		simRevocations: simRevocations{revocations: map[string]CreateRevocation{}},
+		keys:           map[string][]byte{},
+		keyUIDs:        map[string]types.UID{},
+		requests:       map[string]*cmv1.CertificateRequest{},
+		parsed:         &simParsed{requests: map[string]*SeenRequest{}, chains: map[string][]*x509.Certificate{}},
 	}
 }
 
@@ -161,6 +164,7 @@ func (w *certificateWorld) readSecret() *StoredSecret {
 func (w *certificateWorld) snapshot() *certificateWorld {
 	c := *w
 	c.crt = w.crt.DeepCopy()
+	c.revocations = maps.Clone(w.revocations)
 	c.simVault = &simVault{}
 	if w.secret != nil {
 		s := *w.secret
@@ -218,6 +222,7 @@ func (w *certificateWorld) see() CertificateSeen {
 	}
 	w.renewalCA.see(&seen)
 	w.simKnown.see(&seen)
+	w.seeRevoking(&seen, owned)
 	return seen
 }
 
@@ -277,6 +282,10 @@ func (w *certificateWorld) act(t testing.TB, seen *CertificateSeen, action Certi
 		w.uids++
 		req.UID = types.UID(fmt.Sprintf("uid-request-%d", w.uids))
 		w.requests[a.Name] = req
+	case CreateRevocation, MarkRevoked, SetFinalizer:
+		if !w.actOnRevocation(t, a) {
+			return false
+		}
 	case AskRenewalInfo:
 		w.renewalCA.ask(t, a.CertificateID, w.now)
 		return true // it is no write
@@ -341,6 +350,13 @@ const (
 func (w *certificateWorld) stepOn(t testing.TB, seen CertificateSeen, crash crashPoint) (CertificateDecision, bool) {
 	t.Helper()
 	d := NextCertificate(seen, w.now)
+	if w.refuses(d.Action) {
+		seen.Revoking.Terminating = w.terminating
+		if !w.terminating {
+			seen.Refusal = "the quota is used up"
+		}
+		d = NextCertificate(seen, w.now)
+	}
 	if crash == crashBeforeAction {
 		return d, true
 	}

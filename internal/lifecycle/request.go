@@ -18,7 +18,7 @@ import (
 //	                      (new)
 //	                        |
 //	+-- the signing request is unreadable, or says something else
-//	|   than the spec --------------------------------------------> InvalidRequest,
+//	|   than the spec, or its key is known to others -------------> InvalidRequest,
 //	|                       |                                       Ready=False Failed
 //	+-- Denied -------------|-------------------------------------> Ready=False Denied
 //	                        | Approved, by us or by somebody else
@@ -44,6 +44,10 @@ type RequestSeen struct {
 	// CSR is the parsed spec.request; CSRErr says why it can not be one.
 	CSR    *x509.CertificateRequest
 	CSRErr error
+
+	// CompromisedKey is the one (namespace/name) that says that no certificate
+	// may have the key of the CSR; empty if there is none.
+	CompromisedKey string
 
 	// MayApprove is true if the operator is to approve what nobody has decided
 	// about.
@@ -129,6 +133,7 @@ var requestGuards = []func(*requestPass) bool{
 	(*requestPass).isDenied,
 	(*requestPass).isUnreadable,
 	(*requestPass).isUntrue,
+	(*requestPass).hasCompromisedKey,
 	(*requestPass).isNotApproved,
 	(*requestPass).isForeign,
 	(*requestPass).hasUnknownKind,
@@ -239,6 +244,15 @@ func (p *requestPass) isUntrue() bool {
 		return true
 	}
 	return false
+}
+
+// hasCompromisedKey: also for external issuers, who do not know.
+func (p *requestPass) hasCompromisedKey() bool {
+	if p.CompromisedKey == "" {
+		return false
+	}
+	p.invalid(cmv1.CertificateReasonCompromisedKey, fmt.Sprintf("no certificate may have this key any more, says CompromisedKey %q; make another key and another request", p.CompromisedKey))
+	return true
 }
 
 // isNotApproved: what the operator may approve is approved on the way.

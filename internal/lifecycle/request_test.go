@@ -164,6 +164,10 @@ func TestNextRequest(t *testing.T) {
 			[]change{undecided, mayApprove, func(s *lifecycle.RequestSeen) { s.CSR, s.CSRErr = nil, fmt.Errorf("no PEM block found") }},
 			"InvalidRequest=True RequestParsingError: spec.request: no PEM block found\n" +
 				"Ready=False Failed: spec.request: no PEM block found\nfailed at 08:00:00\nWarning RequestParsingError\n"},
+		{"a key that others know gets no certificate", []change{undecided, mayApprove, func(s *lifecycle.RequestSeen) { s.CompromisedKey = "shop/0123" }},
+			"InvalidRequest=True CompromisedKey: no certificate may have this key any more, says CompromisedKey \"shop/0123\"; make another key and another request\n" +
+				"Ready=False Failed: no certificate may have this key any more, says CompromisedKey \"shop/0123\"; make another key and another request\n" +
+				"failed at 08:00:00\nWarning CompromisedKey\n"},
 		{"a signing request that asks for a CA, in a spec that does not, is invalid",
 			[]change{undecided, mayApprove, func(s *lifecycle.RequestSeen) {
 				s.CSR = signingRequest(t, pki.Request{DNSNames: []string{"shop.example.com"}, IsCA: true, EncodeBasicConstraints: true})

@@ -59,6 +59,12 @@ func (c *certificateLadder) refusedWrite() string {
 		return fmt.Sprintf("CertificateRequest %q can not be deleted", a.Name)
 	case StoreCertificate, StoreTemporary, SyncSecret:
 		return fmt.Sprintf("Secret %q can not be written", c.seen.Certificate.Spec.SecretName)
+	case CreateRevocation:
+		return fmt.Sprintf("Revocation %q can not be created", a.Name)
+	case MarkRevoked:
+		return fmt.Sprintf("CertificateRequest %q can not be marked", a.Request)
+	case SetFinalizer:
+		return "the finalizer for spec.revocationPolicy can not be written"
 	case NoCertificateAction, AskRenewalInfo:
 	}
 	return ""
