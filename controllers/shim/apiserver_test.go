@@ -16,11 +16,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -38,6 +40,7 @@ func TestMain(m *testing.M) {
 type cluster struct {
 	client.Client
 
+	config    *rest.Config
 	namespace string
 }
 
@@ -46,7 +49,7 @@ func start(t *testing.T) cluster {
 	restConfig := apiserver.Start(t)
 	namespace := apiserver.Namespace(t, restConfig)
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, gwapi.Install} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +69,7 @@ func start(t *testing.T) cluster {
 	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
-	if err := Setup(mgr, Config{Workers: 2}); err != nil {
+	if err := Setup(mgr, Config{Workers: 2, LookEvery: 100 * time.Millisecond, ExtraCertificateAnnotations: []string{"example.com/team"}}); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
@@ -81,7 +84,7 @@ func start(t *testing.T) cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cluster{Client: c, namespace: namespace}
+	return cluster{Client: c, config: restConfig, namespace: namespace}
 }
 
 // until waits for the check to find nothing wrong.
@@ -142,14 +145,27 @@ func (c cluster) untilCertificate(t *testing.T, name, what string, ok func(*cmv1
 	return crt
 }
 
-// notes are the messages of the Ingress' events with a reason.
+func (c cluster) untilGone(t *testing.T, name string) {
+	t.Helper()
+	until(t, "certificate "+name+" is gone", func(ctx context.Context) string {
+		switch err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, &cmv1.Certificate{}); {
+		case apierrors.IsNotFound(err):
+			return ""
+		case err != nil:
+			return err.Error()
+		}
+		return "it is there"
+	})
+}
+
+// notes are the messages of the events with a reason.
 func (c cluster) notes(ctx context.Context, reason string) (notes []string, err error) {
 	list := &eventsv1.EventList{}
 	if err := c.List(ctx, list, client.InNamespace(c.namespace)); err != nil {
 		return nil, err
 	}
 	for _, e := range list.Items {
-		if e.Reason == reason && e.Regarding.Kind == "Ingress" {
+		if e.Reason == reason {
 			notes = append(notes, e.Note)
 		}
 	}
@@ -214,13 +230,7 @@ func TestCertificateFollowsItsIngress(t *testing.T) {
 
 	change(t, c, ing, func(ing *networkingv1.Ingress) { ing.Spec.TLS[0].SecretName = "renamed-tls" })
 	c.untilCertificate(t, "renamed-tls", "the certificate of the other secret is created", named("web.example.com", "www.example.com"))
-	until(t, "the certificate that is not wanted is gone", func(ctx context.Context) string {
-		err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: "web-tls"}, &cmv1.Certificate{})
-		if apierrors.IsNotFound(err) {
-			return ""
-		}
-		return "it is there"
-	})
+	c.untilGone(t, "web-tls")
 	c.untilEvent(t, cmv1.ShimEventDeleteCertificate, "web-tls")
 }
 

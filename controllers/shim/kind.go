@@ -41,7 +41,7 @@ var ingresses = kind{
 }
 
 var gateways = kind{
-	GroupVersionKind: gwapi.SchemeGroupVersion.WithKind(gatewayKind),
+	GroupVersionKind: schema.GroupVersionKind{Group: gwapi.GroupName, Version: gwapi.GroupVersion.Version, Kind: gatewayKind},
 	controller:       "gateway-shim",
 	resource:         "gateways",
 	object:           func() client.Object { return &gwapi.Gateway{} },
@@ -51,7 +51,7 @@ var gateways = kind{
 }
 
 var listenerSets = kind{
-	GroupVersionKind: gwapi.SchemeGroupVersion.WithKind(listenerSetKind),
+	GroupVersionKind: schema.GroupVersionKind{Group: gwapi.GroupName, Version: gwapi.GroupVersion.Version, Kind: listenerSetKind},
 	controller:       "listenerset-shim",
 	resource:         "listenersets",
 	object:           func() client.Object { return &gwapi.ListenerSet{} },

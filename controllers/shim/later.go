@@ -44,10 +44,10 @@ func addLater(mgr ctrl.Manager, cfg Config, kinds []kind) error {
 			kinds, err = addServed(ctx, mgr, cfg, client, kinds)
 			return len(kinds) == 0, err
 		})
-		if ctx.Err() != nil {
-			return nil
+		if err != nil && ctx.Err() == nil {
+			return err
 		}
-		return err
+		return nil
 	}))
 }
 
@@ -55,7 +55,7 @@ func addLater(mgr ctrl.Manager, cfg Config, kinds []kind) error {
 // the others.
 func addServed(ctx context.Context, mgr ctrl.Manager, cfg Config, client discovery.ServerResourcesInterface, kinds []kind) ([]kind, error) {
 	log := ctrl.LoggerFrom(ctx).WithName("shim")
-	served, err := client.ServerResourcesForGroupVersion(gwapi.SchemeGroupVersion.String())
+	served, err := client.ServerResourcesForGroupVersion(gwapi.GroupVersion.String())
 	if apierrors.IsNotFound(err) {
 		return kinds, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 )
 
@@ -80,7 +81,7 @@ func merge(existing *cmv1.Certificate, want Want) (*cmv1.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("convert certificate: %w", err)
 	}
-	for _, pointer := range setBefore(existing) {
+	for _, pointer := range setBefore(existing, wanted) {
 		if _, still := wanted[pointer]; !still {
 			remove(content, split(pointer))
 		}
@@ -100,10 +101,20 @@ func merge(existing *cmv1.Certificate, want Want) (*cmv1.Certificate, error) {
 	return merged, nil
 }
 
+var (
+	parentName      = "/metadata/annotations/" + escape(acmev1.ACMECertificateHTTP01ParentRefName)
+	parentNamespace = "/metadata/annotations/" + escape(acmev1.ACMECertificateHTTP01ParentRefNamespace)
+)
+
 // setBefore are the fields that the shim may remove. What the annotation says
 // comes from the cluster and may be anything, so it is held to what the shim
 // can have written.
-func setBefore(crt *cmv1.Certificate) []string {
+func setBefore(crt *cmv1.Certificate, wanted fields) []string {
+	if _, marked := crt.Annotations[FieldsAnnotation]; !marked && wanted[parentName] != nil {
+		// The namespace belongs to the name. The operator before this one leaves
+		// it behind, and it would make another parent of the one that is wanted.
+		return []string{parentNamespace}
+	}
 	var pointers []string
 	if err := json.Unmarshal([]byte(crt.Annotations[FieldsAnnotation]), &pointers); err != nil {
 		return nil

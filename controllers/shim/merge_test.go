@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
 )
@@ -156,4 +157,29 @@ func FuzzMergeConvergesWhateverTheMarkSays(f *testing.F) {
 			t.Fatalf("a second merge changes it:\n%s", cmp.Diff(once, twice))
 		}
 	})
+}
+
+// A ListenerSet whose HTTPRoutes go to its own listeners again has a parent in
+// its own namespace, and no namespace of another one beside it.
+func TestParentNamespaceThatTheOperatorBeforeForgotIsRemoved(t *testing.T) {
+	t.Parallel()
+	want := simpleWant()
+	want.Annotations = map[string]string{}
+	parent{kind: "Gateway", name: "edge", namespace: "infra"}.annotate(want.Annotations)
+	crt := mustMerge(t, &cmv1.Certificate{}, want)
+	delete(crt.Annotations, FieldsAnnotation)
+
+	parent{kind: "ListenerSet", name: "shop"}.annotate(want.Annotations)
+	delete(want.Annotations, acmev1.ACMECertificateHTTP01ParentRefNamespace)
+	got := mustMerge(t, crt, want).Annotations
+	delete(got, FieldsAnnotation)
+	if diff := cmp.Diff(want.Annotations, got); diff != "" {
+		t.Errorf("annotations differ (-want +got):\n%s", diff)
+	}
+
+	// That of an Ingress' Certificate is somebody else's.
+	crt.Annotations = map[string]string{acmev1.ACMECertificateHTTP01ParentRefNamespace: "infra"}
+	if got := mustMerge(t, crt, simpleWant()).Annotations; got[acmev1.ACMECertificateHTTP01ParentRefNamespace] != "infra" {
+		t.Errorf("annotations of an Ingress' Certificate: %v", got)
+	}
 }

@@ -87,6 +87,15 @@ func TestPlan(t *testing.T) {
 			wish: Wish{Named: asked.Named}, owned: []*cmv1.Certificate{certificate(t, "web-tls", "owner", nil)},
 			steps: []string{"delete web-tls"},
 		},
+		"one that is declined is deleted": {
+			wish:  Wish{Asked: true, Named: asked.Named, Declined: asked.Named},
+			owned: []*cmv1.Certificate{certificate(t, "web-tls", "owner", nil)},
+			steps: []string{"delete web-tls"},
+		},
+		"one that a former operator kept when it was declined is kept": {
+			wish:  Wish{Asked: true, Named: asked.Named, Declined: asked.Named},
+			owned: []*cmv1.Certificate{certificate(t, "web-tls", "owner", unmarked)},
+		},
 		"one that a former operator kept without being asked is kept": {
 			wish: Wish{Named: asked.Named}, owned: []*cmv1.Certificate{certificate(t, "web-tls", "owner", unmarked)},
 		},
