@@ -113,8 +113,8 @@ func (w *renewals) replaced() []string {
 	return slices.Clone(w.replaces)
 }
 
-// run runs the operator until the test ends.
-func (w *renewals) run() {
+// run runs the operator until the test ends, with further controllers.
+func (w *renewals) run(further ...func(ctrl.Manager, issuers.Registry, *kube.Secrets) error) {
 	w.t.Helper()
 	caches := kube.CacheOptions()
 	caches.DefaultNamespaces = map[string]cache.Config{w.namespace: {}}
@@ -150,6 +150,12 @@ func (w *renewals) run() {
 		challenge.Setup(mgr, challenge.Config{Clients: accounts, Checker: checker, Solver: http01.DefaultOptions("solver:test"), Clock: w.clock}),
 	} {
 		if err != nil {
+			cancel()
+			w.t.Fatal(err)
+		}
+	}
+	for _, setup := range further {
+		if err := setup(mgr, signers, secrets); err != nil {
 			cancel()
 			w.t.Fatal(err)
 		}

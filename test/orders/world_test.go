@@ -37,6 +37,7 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/controllers/challenge"
 	"github.com/certwright/certwright/controllers/order"
 	"github.com/certwright/certwright/internal/acme"
@@ -122,7 +123,7 @@ func newWorldAt(t *testing.T, ca testca.Options, solvers ...acmev1.ACMEChallenge
 func scheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, gwapi.Install} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, v1alpha1.AddToScheme, gwapi.Install} {
 		if err := add(s); err != nil {
 			t.Fatal(err)
 		}
