@@ -30,7 +30,8 @@ func (c *reissueLadder) pace() reissuePace {
 	n := int(max(1, *perHour))
 	burst := max(1, n/burstShare)
 	// Within any hour there are then the burst and n-burst others.
-	return reissuePace{burst: burst, every: time.Hour / time.Duration(n-burst+1)}
+	others := time.Duration(n - burst + 1)
+	return reissuePace{burst: burst, every: (time.Hour + others - 1) / others}
 }
 
 // orderPace is what an ACME CA takes of an account, without what is kept back
