@@ -27,9 +27,12 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/controllers/certificate"
 	"github.com/certwright/certwright/controllers/issuer"
+	"github.com/certwright/certwright/controllers/reissue"
 	"github.com/certwright/certwright/controllers/request"
+	"github.com/certwright/certwright/controllers/revocation"
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
@@ -60,7 +63,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, config: apiserver.Start(t), scheme: runtime.NewScheme(), stop: func() {}}
 	w.namespace = apiserver.Namespace(t, w.config)
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, v1alpha1.AddToScheme} {
 		w.check(add(w.scheme))
 	}
 	var err error
@@ -100,6 +103,8 @@ func (w *world) start() {
 	w.check(certificate.Setup(mgr, certificate.Config{Clock: w.now, Random: rand.Reader, Secrets: secrets, Workers: 10, ClusterResourceNamespace: w.namespace}))
 	w.check(request.Setup(mgr, request.Config{Clock: w.now, Signers: signers, Secrets: secrets, Workers: 10}))
 	w.check(issuer.Setup(mgr, issuer.Config{Clock: w.now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: w.namespace}))
+	w.check(revocation.Setup(mgr, revocation.Config{Clock: w.now, Revokers: signers, Secrets: secrets, ClusterResourceNamespace: w.namespace}))
+	w.check(reissue.Setup(ctx, mgr, reissue.Config{Clock: w.now, Secrets: secrets, ClusterResourceNamespace: w.namespace}))
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	w.stop = func() {
@@ -130,7 +135,7 @@ func (w *world) root(name string, key crypto.Signer) authority {
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	cert, err := pki.Sign(rand.Reader, template, template, key.Public(), key)
 	w.check(err)
