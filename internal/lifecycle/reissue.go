@@ -244,7 +244,8 @@ func (c *reissueLadder) run() {
 	c.running()
 	room := c.maxInFlight() - len(c.inFlight)
 	free, at := c.pace().turns(c.beginnings(""), c.now)
-	n := min(room, free, len(c.next))
+	waiting := slices.DeleteFunc(slices.Clone(c.next), func(s *reissueStanding) bool { return s.asked })
+	n := min(room, free, len(waiting))
 	begins := c.Status.StartedAt.Add(reissuePause)
 	switch {
 	case c.seen.Refused != "":
@@ -254,9 +255,9 @@ func (c *reissueLadder) run() {
 	case c.now.Before(begins):
 		c.Wake = begins
 	case n > 0:
-		c.begin(c.next[:n])
+		c.begin(waiting[:n])
 		c.Wake = c.now.Add(reissuePass)
-	case room > 0 && len(c.next) > 0:
+	case room > 0 && len(waiting) > 0:
 		c.Wake = latest(at, c.now.Add(reissuePass))
 	}
 	c.estimate()
@@ -278,7 +279,6 @@ func (c *reissueLadder) over() bool {
 
 func (c *reissueLadder) finish() {
 	c.Status.CompletedAt = stamp(c.now)
-	c.Status.EstimatedCompletion = nil
 	all := c.done + len(c.failed)
 	if len(c.failed) == 0 {
 		message := fmt.Sprintf("%s issued anew", have(c.done))
@@ -333,6 +333,9 @@ func (c *reissueLadder) running() {
 
 func (c *reissueLadder) say(phase v1alpha1.ReissuePhase, status metav1.ConditionStatus, reason, message string) {
 	c.Status.Phase = phase
+	if phase != v1alpha1.ReissueRunning {
+		c.Status.EstimatedCompletion = nil
+	}
 	meta.SetStatusCondition(&c.Status.Conditions, metav1.Condition{
 		Type: v1alpha1.ReissueReady, Status: status, Reason: reason, Message: message,
 		ObservedGeneration: c.seen.Reissue.Generation, LastTransitionTime: *stamp(c.now),

@@ -21,6 +21,7 @@ type reissueStanding struct {
 
 	state   reissueState
 	message string    // what is wrong with it, or is awaited
+	asked   bool      // of reissueNext: somebody else has asked already
 	begun   time.Time // zero if it was not
 	attempt int32     // in which it was begun
 }
@@ -96,11 +97,9 @@ func (c *reissueLadder) stand(m *ReissueMember) reissueStanding {
 	case mark != nil && mark.UID == string(c.seen.Reissue.UID):
 		c.followMark(&s, mark)
 	case c.selectable(m):
-		s.state, s.message = reissueNext, cannotIssue(m.Certificate)
+		c.approach(&s)
 	}
 	switch {
-	case s.state == reissueNext && s.message != "":
-		s.state = reissueHasFailed
 	case s.state == reissueHasFailed && s.attempt < c.Status.Attempt && c.mayRepeat(&s):
 		s.state, s.message = reissueNext, ""
 	}
@@ -117,6 +116,24 @@ func (c *reissueLadder) selectable(m *ReissueMember) bool {
 	// A renewal keeps the key if the spec says so, and the campaign is there for
 	// another key too.
 	return !issuedAfter(m, c.since()) || keepsKey(&crt.Spec)
+}
+
+// approach looks at a Certificate that is to be begun. What another campaign, or
+// a Revocation, has asked for is left to that: two who both begin what has
+// failed would not leave the CA alone. With spec.revoke it is begun all the same,
+// because nobody else revokes what is replaced.
+func (c *reissueLadder) approach(s *reissueStanding) {
+	s.state, s.message = reissueNext, cannotIssue(s.Certificate)
+	issuing := FindCertificateCondition(s.Certificate.Status.Conditions, cmv1.CertificateConditionIssuing)
+	switch {
+	case s.message != "":
+		s.state = reissueHasFailed
+	case c.seen.Reissue.Spec.Revoke != nil || !ReplacementAsked(&s.Certificate.Status):
+	case issuing.Status == cmmeta.ConditionTrue:
+		s.asked, s.message = true, issuing.Message
+	default:
+		s.state, s.message = reissueHasFailed, issuing.Message
+	}
 }
 
 func keepsKey(spec *cmv1.CertificateSpec) bool {
@@ -225,7 +242,7 @@ func (c *reissueLadder) begin(list []*reissueStanding) {
 		s.begun, s.state, s.message = c.now, reissueUnderWay, ""
 	}
 	c.inFlight = append(c.inFlight, list...)
-	c.next = c.next[len(list):]
+	c.next = slices.DeleteFunc(c.next, func(s *reissueStanding) bool { return s.state != reissueNext })
 	c.report()
 }
 

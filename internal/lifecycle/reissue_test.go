@@ -66,6 +66,12 @@ func TestWhereACertificateOfACampaignStands(t *testing.T) {
 		{"that can not be issued, it is not begun", 0, func(_ *member, s *cmv1.CertificateStatus) {
 			s.Conditions = append(s.Conditions, unready(ReasonInvalidSpec))
 		}, "failed: says why"},
+		{"that another asks for, it is to come, but not begun", 0, func(_ *member, s *cmv1.CertificateStatus) {
+			s.Conditions = append(s.Conditions, asked(cmmeta.ConditionTrue, "asked"))
+		}, "left to others"},
+		{"that another has asked for in vain, it has failed", 0, func(_ *member, s *cmv1.CertificateStatus) {
+			s.Conditions = append(s.Conditions, asked(cmmeta.ConditionFalse, "the CA says no"))
+		}, "failed: the CA says no"},
 		{"of another campaign, it is to come", 0, func(_ *member, s *cmv1.CertificateStatus) { s.Reissue = mark(4, 1); s.Reissue.UID = "uid-0" }, "next"},
 
 		{"that was asked for, it is under way", 0, func(_ *member, s *cmv1.CertificateStatus) {
@@ -126,6 +132,9 @@ func TestWhereACertificateOfACampaignStands(t *testing.T) {
 			notOfReissue: "none", reissueNext: "next", reissueUnderWay: "under way", reissueHasFailed: "failed: " + s.message,
 			reissueHolding: "holding", reissueDone: "done", reissueRevoked: "revoked",
 		}[s.state]
+		if s.asked {
+			got = "left to others"
+		}
 		if got != row.want {
 			t.Errorf("a Certificate %s: %s, want %s", row.name, got, row.want)
 		}
@@ -268,5 +277,55 @@ func TestPaceKeepsWithinTheHourWhateverTheNumber(t *testing.T) {
 		if most := p.burst + int((time.Hour-1)/p.every); most > int(perHour) && perHour <= 100000 {
 			t.Errorf("%d: %d within an hour", perHour, most)
 		}
+	}
+}
+
+func TestTwoCampaignsOverTheSameCertificatesLeaveEachOtherAlone(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]bool{"that are issued": false, "that fail": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newReissueWorld(t, 4, v1alpha1.ReissueSpec{})
+			w.broken = func(string) bool { return broken }
+			other := *w
+			other.reissue = w.reissue.DeepCopy()
+			other.reissue.UID, other.reissue.Name = "uid-2", "another"
+			for range 300 {
+				w.work()
+				for _, one := range []*reissueWorld{w, &other} {
+					if !ReissueOver(one.reissue) {
+						one.now = w.now
+						one.before = nil
+						one.pass()
+					}
+				}
+				w.now = w.now.Add(time.Second)
+			}
+			for crt, n := range w.starts {
+				if n != 1 {
+					t.Errorf("%s was begun %d times", crt, n)
+				}
+			}
+			for _, one := range []*reissueWorld{w, &other} {
+				if s := one.reissue.Status; s.Phase != v1alpha1.ReissueDone || (s.Failed > 0) != broken {
+					t.Errorf("%s: %+v", one.reissue.Name, s)
+				}
+			}
+		})
+	}
+}
+
+func TestPausedCampaignNamesNoEnd(t *testing.T) {
+	t.Parallel()
+	w := newReissueWorld(t, 30, v1alpha1.ReissueSpec{PerHour: new(int32(60))})
+	w.run(w.now.Add(10 * time.Second))
+	end := w.reissue.Status.EstimatedCompletion
+	if end == nil || end.Sub(reissueEpoch) < 28*time.Minute || end.Sub(reissueEpoch) > 31*time.Minute {
+		t.Errorf("it ends at %v", end)
+	}
+	w.reissue.Spec.Paused, w.reissue.Generation = true, 2
+	w.run(w.now.Add(10 * time.Second))
+	if end := w.reissue.Status.EstimatedCompletion; end != nil {
+		t.Errorf("paused, it ends at %v", end)
 	}
 }
