@@ -24,6 +24,7 @@ import (
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/internal/metrics"
+	"github.com/certwright/certwright/internal/revocationlist"
 )
 
 // Config are the settings of the operator that controllers need.
@@ -38,6 +39,8 @@ type Config struct {
 	// RevocationRetention is how long Revocations are kept that are over; zero
 	// is forever.
 	RevocationRetention time.Duration
+	// RevocationCheck has the lists of revoked certificates read that CAs publish.
+	RevocationCheck bool
 
 	CopiedAnnotations []string
 	OwnSecrets        bool
@@ -83,6 +86,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	if cfg.Extensions {
 		compromised = &kube.CompromisedKeys{Reader: mgr.GetClient(), ClusterNamespace: cfg.ClusterResourceNamespace}
 	}
+	var published *revocationlist.Config
+	if cfg.RevocationCheck {
+		published = &revocationlist.Config{Clock: time.Now}
+	}
 	checker, err := http01.NewChecker(http01.CheckerConfig{Nameservers: cfg.SolverNameservers})
 	if err != nil {
 		return fmt.Errorf("set up self-check: %w", err)
@@ -109,7 +116,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 				Clock: time.Now, Random: rand.Reader, Secrets: secrets, Workers: cfg.Workers,
 				ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 				CopiedAnnotations:        cfg.CopiedAnnotations, OwnSecrets: cfg.OwnSecrets, Backoff: cfg.Backoff,
-				RenewalInfo: accounts, Extensions: cfg.Extensions, Compromised: compromised,
+				RenewalInfo: accounts, Extensions: cfg.Extensions, Compromised: compromised, RevocationLists: published,
 			})
 		}},
 		{"request", func() error {

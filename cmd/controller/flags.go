@@ -37,6 +37,7 @@ type flags struct {
 	ownSecrets               bool
 	backoff                  lifecycle.Backoff
 	revocationRetention      time.Duration
+	revocationCheck          bool
 
 	shim         shim.Config
 	gatewayAPI   bool
@@ -80,6 +81,7 @@ func defaultFlags() *flags {
 		// A year: an audit looks back that far, and the certificates have
 		// expired long before.
 		revocationRetention: 365 * 24 * time.Hour,
+		revocationCheck:     true,
 		shim: shim.Config{
 			DefaultIssuer:              shim.DefaultIssuer{Kind: cmv1.IssuerKind, Group: cmv1.GroupName},
 			AutoCertificateAnnotations: []string{cmv1.TLSACMEAnnotationKey},
@@ -133,6 +135,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.DurationVar(&f.backoff.Most, "certificate-request-maximum-backoff-duration", f.backoff.Most, "longest wait after a failed issuance")
 
 	s.DurationVar(&f.revocationRetention, "revocation-retention", f.revocationRetention, "how long Revocations are kept as a record when they are over; 0 is forever")
+	s.BoolVar(&f.revocationCheck, "revocation-check", f.revocationCheck, "read the lists of revoked certificates that CAs publish: of CA issuers with spec.ca.crl, and of ACME CAs without renewal information; issue anew what is on them")
 
 	s.StringVar(&f.shim.DefaultIssuer.Name, "default-issuer-name", f.shim.DefaultIssuer.Name, "issuer of an Ingress that asks for a certificate without naming one")
 	s.StringVar(&f.shim.DefaultIssuer.Kind, "default-issuer-kind", f.shim.DefaultIssuer.Kind, "kind of the default issuer")
@@ -264,6 +267,7 @@ func (f *flags) controllers() (controllers.Config, error) {
 		CopiedAnnotations:        f.copiedAnnotations,
 		OwnSecrets:               f.ownSecrets,
 		RevocationRetention:      f.revocationRetention,
+		RevocationCheck:          f.revocationCheck,
 		Backoff:                  f.backoff,
 		DisableApproval:          disableApproval,
 		Shim:                     shims,

@@ -22,6 +22,7 @@ import (
 	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/revocationlist"
 )
 
 // Config is what the controller needs from its surroundings.
@@ -50,6 +51,9 @@ type Config struct {
 	// Compromised finds keys that no certificate may have; nil if none can be
 	// known.
 	Compromised *kube.CompromisedKeys
+	// RevocationLists has the lists of revoked certificates read that CAs
+	// publish; nil if none are to be read.
+	RevocationLists *revocationlist.Config
 }
 
 type reconciler struct {
@@ -65,6 +69,7 @@ type reconciler struct {
 	turns     chan<- turn
 	inquiries *inquiries // nil if no CA is asked when to renew
 	inUse     inUse
+	lists     *revocationLists // nil if none are read
 }
 
 // Setup adds the controller to the manager.
@@ -85,6 +90,13 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 			return err
 		}
 	}
+	news := make(chan turn, woken)
+	if cfg.RevocationLists != nil {
+		r.lists = newRevocationLists(*cfg.RevocationLists, news)
+		if err := mgr.Add(r.lists); err != nil {
+			return err
+		}
+	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("certificate").
 		For(&cmv1.Certificate{}).
@@ -99,6 +111,7 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 		Watches(&cmv1.ClusterIssuer{}, r.followCAs()).
 		WatchesRawSource(source.Channel(turns, enqueueTurn)).
 		WatchesRawSource(source.Channel(answers, enqueueTurn)).
+		WatchesRawSource(source.Channel(news, enqueueTurn)).
 		Watches(&cmv1.Issuer{}, r.followSources()).
 		Watches(&cmv1.ClusterIssuer{}, r.followSources()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: cfg.Workers})
@@ -120,11 +133,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	crt := &cmv1.Certificate{}
 	if err := r.client.Get(ctx, req.NamespacedName, crt); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.stores.forget(req.NamespacedName)
-			r.refusals.forget(req.NamespacedName)
-			r.rotations.forget(req.NamespacedName)
-			r.inquiries.forget(req.NamespacedName)
-			r.inUse.forget(req.NamespacedName)
+			r.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -154,6 +163,18 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	r.inquiries.heard(req.NamespacedName, seen.ARI.Answer)
 	kube.Record(r.recorder, crt, next.Events)
 	return kube.WakeAt(next.Wake, now), nil
+}
+
+// forget drops what is kept of a Certificate that is gone.
+func (r *reconciler) forget(key types.NamespacedName) {
+	r.stores.forget(key)
+	r.refusals.forget(key)
+	r.rotations.forget(key)
+	r.inquiries.forget(key)
+	r.inUse.forget(key)
+	if r.lists != nil {
+		r.lists.Forget(key)
+	}
 }
 
 // rivals are the other Certificates that name the same Secret: which of them

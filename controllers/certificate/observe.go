@@ -47,7 +47,7 @@ func (r *reconciler) observe(ctx context.Context, crt *cmv1.Certificate) (lifecy
 	if err := r.seeCompromised(ctx, &seen); err != nil {
 		return seen, err
 	}
-	return seen, r.seeRevocations(ctx, &seen)
+	return seen, r.seeRevoked(ctx, &seen)
 }
 
 // secret reads the Certificate's Secret. That the Secret of an issued

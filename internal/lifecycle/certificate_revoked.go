@@ -7,6 +7,7 @@ import (
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/api/v1alpha1"
+	"github.com/certwright/certwright/internal/pki"
 )
 
 // A certificate may be revoked by its CA without anybody here having asked: the
@@ -99,6 +100,20 @@ func (seen *CertificateSeen) revocation() revocation {
 		revoked: true, compromise: why != nil && why.reason == cmv1.CertificateReasonCompromisedKey,
 		text: fmt.Sprintf("the certificate in Secret %q was revoked by its CA", seen.Certificate.Spec.SecretName),
 	}
+}
+
+// IssuedByIssuer says whether the certificate in the Secret is of the issuer
+// that the spec names.
+func (seen *CertificateSeen) IssuedByIssuer() bool {
+	leaf := seen.Secret.Leaf()
+	return leaf != nil && !pki.IsTemporary(leaf) && seen.SecretOwner == "" && issuerDiffers(seen, time.Time{}) == nil
+}
+
+// RenewalUrged says whether the status remembers that the CA wants the
+// certificate in the Secret renewed at once, which is how it says that it is
+// revoked, or will be.
+func (seen *CertificateSeen) RenewalUrged() bool {
+	return (&certificateLadder{seen: seen}).urgedBefore()
 }
 
 // certificateRevoked is why a certificate is issued anew that its CA revoked.
