@@ -3,8 +3,10 @@ package shim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -194,7 +196,7 @@ func TestChangeOfEveryAnnotationTakesEffect(t *testing.T) {
 		want       any
 	}{
 		{"cert-manager.io/common-name", "a.example.com", func(c *cmv1.Certificate) any { return c.Spec.CommonName }, "a.example.com"},
-		{"cert-manager.io/alt-names", "alt.example.com", func(c *cmv1.Certificate) any { return c.Spec.DNSNames[1:] }, []string{"alt.example.com"}},
+		{"cert-manager.io/alt-names", "alt.example.com", func(c *cmv1.Certificate) any { return slices.Contains(c.Spec.DNSNames, "alt.example.com") }, true},
 		{"cert-manager.io/ip-sans", "192.0.2.1", func(c *cmv1.Certificate) any { return c.Spec.IPAddresses }, []string{"192.0.2.1"}},
 		{"cert-manager.io/email-sans", "jane@example.com", func(c *cmv1.Certificate) any { return c.Spec.EmailAddresses }, []string{"jane@example.com"}},
 		{"cert-manager.io/uri-sans", "spiffe://example.com/a", func(c *cmv1.Certificate) any { return c.Spec.URIs }, []string{"spiffe://example.com/a"}},
@@ -203,9 +205,9 @@ func TestChangeOfEveryAnnotationTakesEffect(t *testing.T) {
 		{"cert-manager.io/issuer-kind", "Authority", func(c *cmv1.Certificate) any { return c.Spec.IssuerRef.Kind }, "Authority"},
 		{"cert-manager.io/issuer-group", "example.com", func(c *cmv1.Certificate) any { return c.Spec.IssuerRef.Group }, "example.com"},
 		{"cert-manager.io/duration", "720h", func(c *cmv1.Certificate) any { return c.Spec.Duration }, &metav1.Duration{Duration: 720 * time.Hour}},
-		{"cert-manager.io/renew-before-percentage", "25", func(c *cmv1.Certificate) any { return *c.Spec.RenewBeforePercentage }, int32(25)},
-		{"cert-manager.io/revision-history-limit", "3", func(c *cmv1.Certificate) any { return *c.Spec.RevisionHistoryLimit }, int32(3)},
-		{"cert-manager.io/private-key-algorithm", "Ed25519", func(c *cmv1.Certificate) any { return c.Spec.PrivateKey.Algorithm }, cmv1.Ed25519KeyAlgorithm},
+		{"cert-manager.io/renew-before-percentage", "25", func(c *cmv1.Certificate) any { return c.Spec.RenewBeforePercentage }, new(int32(25))},
+		{"cert-manager.io/revision-history-limit", "3", func(c *cmv1.Certificate) any { return c.Spec.RevisionHistoryLimit }, new(int32(3))},
+		{"cert-manager.io/private-key-algorithm", "Ed25519", func(c *cmv1.Certificate) any { return c.Spec.PrivateKey }, &cmv1.CertificatePrivateKey{Algorithm: cmv1.Ed25519KeyAlgorithm}},
 		{
 			"cert-manager.io/secret-template", `{"labels":{"a":"b"}}`,
 			func(c *cmv1.Certificate) any { return c.Spec.SecretTemplate }, &cmv1.CertificateSecretTemplate{Labels: map[string]string{"a": "b"}},
@@ -223,19 +225,10 @@ func TestChangeOfEveryAnnotationTakesEffect(t *testing.T) {
 		for name, object := range certificates {
 			change(t, c, object, func(o client.Object) {
 				annotations := o.GetAnnotations()
-				for key, value := range together {
-					annotations[key] = value
-				}
+				maps.Copy(annotations, together)
 				o.SetAnnotations(annotations)
 			})
-			c.untilCertificate(t, name, row.key+" is in force", func(crt *cmv1.Certificate) (ok bool) {
-				defer func() {
-					if recover() != nil { // the field is not set yet
-						ok = false
-					}
-				}()
-				return cmp.Equal(row.got(crt), row.want)
-			})
+			c.untilCertificate(t, name, row.key+" is in force", func(crt *cmv1.Certificate) bool { return cmp.Equal(row.got(crt), row.want) })
 		}
 	}
 	// Each of them can be taken back.
