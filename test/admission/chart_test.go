@@ -69,9 +69,9 @@ func TestCRDsAreInTheChartWhenAskedForAndOutliveIt(t *testing.T) {
 		keep  string
 	}{
 		"crds.enabled=false":                {0, ""},
-		"crds.enabled=true":                 {6, "keep"},
-		"installCRDs=true":                  {6, "keep"},
-		"crds.enabled=true,crds.keep=false": {6, ""},
+		"crds.enabled=true":                 {9, "keep"},
+		"installCRDs=true":                  {9, "keep"},
+		"crds.enabled=true,crds.keep=false": {9, ""},
 	} {
 		var crds []*unstructured.Unstructured
 		for _, object := range render(t, "--set", args) {
