@@ -15,6 +15,7 @@ import (
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/internal/issuers"
+	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/internal/pki"
 )
@@ -62,14 +63,6 @@ func (r *reconciler) observe(ctx context.Context, rev *v1alpha1.Revocation) (*si
 	return s, nil
 }
 
-// compromisedKey is an empty object that stands for the metadata of one: all
-// that is to know of a CompromisedKey is that it is there.
-func compromisedKey() *metav1.PartialObjectMetadata {
-	m := &metav1.PartialObjectMetadata{}
-	m.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.CompromisedKeyKind))
-	return m
-}
-
 func (r *reconciler) seeCompromised(ctx context.Context, s *sight) error {
 	rev := s.Revocation
 	if rev.Spec.Reason != v1alpha1.KeyCompromise {
@@ -77,7 +70,7 @@ func (r *reconciler) seeCompromised(ctx context.Context, s *sight) error {
 	}
 	for namespace, burned := range map[string]*bool{rev.Namespace: &s.Burned, r.ClusterResourceNamespace: &s.BurnedEverywhere} {
 		key := types.NamespacedName{Namespace: namespace, Name: rev.Status.PublicKeyHash}
-		err := r.client.Get(ctx, key, compromisedKey(), client.UnsafeDisableDeepCopy)
+		err := r.client.Get(ctx, key, kube.CompromisedKeyMetadata(), client.UnsafeDisableDeepCopy)
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("get compromised key: %w", err)
 		}
