@@ -74,7 +74,7 @@ func (r *reconciler) observe(ctx context.Context, reissue *v1alpha1.Reissue, kno
 	selection, err := lifecycle.ParseReissueSelector(&reissue.Spec.Selector)
 	if err != nil {
 		seen.SelectorErr = err
-		return seen, nil
+		return seen, nil //nolint:nilerr // the decision tells it
 	}
 	if len(reissue.Spec.Selector.Namespaces) > 0 && !seen.MayCross {
 		return seen, nil // and nothing of others is looked at
