@@ -31,6 +31,9 @@ func usage(format string, args ...any) error { return exitCode{exitUsage, fmt.Er
 // not is what was asked for and did not come about.
 func not(format string, args ...any) error { return exitCode{exitNot, fmt.Errorf(format, args...)} }
 
+// isNoMatch tells whether the API server does not have a kind.
+func isNoMatch(err error) bool { return meta.IsNoMatchError(err) }
+
 // codeOf is the exit code of what a command returned.
 func codeOf(err error) int {
 	var e exitCode
@@ -51,7 +54,7 @@ func explain(err error) error {
 		return nil
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted")
-	case meta.IsNoMatchError(err):
+	case isNoMatch(err):
 		return fmt.Errorf("%w: the cluster does not have this kind; install the CRDs of Certwright, or try `check api`", err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%w: log in to the cluster first", err)

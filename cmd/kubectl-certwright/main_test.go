@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,6 +27,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
@@ -35,7 +37,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestMain(m *testing.M) { apiserver.Main(m) }
+// asCommand is set where the test binary is called in the place of the command.
+const asCommand = "CERTWRIGHT_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(run(context.Background(), os.Args, newTerminal()))
+	}
+	ctrllog.SetLogger(logr.Discard())
+	apiserver.Main(m)
+}
 
 // noon is what the clock of the command shows in tests.
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -113,15 +124,26 @@ func (w *world) do(answers string, args ...string) ran {
 func (w *world) begin(answers string, args ...string) (end func() ran) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	var out, errs safeBuffer
+	_, end = w.start(ctx, answers, args...)
+	return func() ran { defer cancel(); return end() }
+}
+
+// watch runs a command that is to be interrupted, by stop.
+func (w *world) watch(args ...string) (shown func() string, stop func() ran) {
+	w.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, end := w.start(ctx, "", args...)
+	return out.String, func() ran { cancel(); return end() }
+}
+
+func (w *world) start(ctx context.Context, answers string, args ...string) (out *safeBuffer, end func() ran) {
+	var errs safeBuffer
+	out = &safeBuffer{}
 	done := make(chan int, 1)
 	go func() {
-		done <- run(ctx, append([]string{"/usr/bin/kubectl-certwright", "--kubeconfig", w.kubeconfig}, args...), w.terminal(answers, &out, &errs))
+		done <- run(ctx, append([]string{"/usr/bin/kubectl-certwright", "--kubeconfig", w.kubeconfig}, args...), w.terminal(answers, out, &errs))
 	}()
-	return func() ran {
-		defer cancel()
-		return ran{<-done, out.String(), errs.String()}
-	}
+	return out, func() ran { return ran{<-done, out.String(), errs.String()} }
 }
 
 // ends fails the test if a command has ended otherwise.

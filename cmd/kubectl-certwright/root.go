@@ -55,7 +55,7 @@ func newRoot(called string, t *terminal) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	c.registerCluster(root.PersistentFlags())
 	root.AddCommand(
-		c.list(), c.renew(),
+		c.list(), c.status(), c.renew(),
 		c.decide(approved, "Approve a CertificateRequest"), c.decide(denied, "Deny a CertificateRequest"),
 		c.revoke(), c.reissue(),
 	)

@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwapi "sigs.k8s.io/gateway-api/apis/v1"
@@ -33,7 +32,7 @@ func (c *cluster) uses(ctx context.Context, secret string) (all []use, unknown [
 		switch {
 		case apierrors.IsForbidden(err):
 			unknown = append(unknown, look.kinds)
-		case meta.IsNoMatchError(err): // Gateway API is not installed
+		case isNoMatch(err): // Gateway API is not installed
 		case err != nil:
 			return nil, nil, fmt.Errorf("list %s: %w", look.kinds, err)
 		}
