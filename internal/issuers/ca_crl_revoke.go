@@ -80,7 +80,7 @@ func (k *listKeeper) revoke(ctx context.Context, in RevokeInput, pair *keyPair) 
 		return lifecycle.Revoked{At: entry.At, Already: !b.forget(want)}, nil
 	}
 	if turn := b.enqueue(want, in.Now); !turn.IsZero() {
-		return lifecycle.RevokeWait{Until: turn, Message: "collected with other revocations for one list"}, nil
+		return lifecycle.RevokeTurn{At: turn}, nil
 	}
 	defer b.release()
 	return k.revokeAll(ctx, in, p, l, b, want)
@@ -95,7 +95,7 @@ func (k *listKeeper) revokeAll(ctx context.Context, in RevokeInput, p *listPass,
 	}
 	_, err := k.write(ctx, listSecretOf(in.Issuer, k.namespace), p, l, b.batch(own, left, in.Now))
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
-		return lifecycle.RevokeWait{Until: in.Now.Add(listSpacing), Message: "collected with other revocations for one list"}, nil
+		return lifecycle.RevokeTurn{At: in.Now.Add(listSpacing)}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -328,10 +328,10 @@ func TestRevocationsThatComeTogetherAreOneWrite(t *testing.T) {
 			if i != 0 {
 				t.Errorf("revocation %d had a write of its own", i)
 			}
-		case lifecycle.RevokeWait:
-			waiting[i] = out.Until
-		case lifecycle.RevokeRefused:
-			t.Fatal(out.Message)
+		case lifecycle.RevokeTurn:
+			waiting[i] = out.At
+		default:
+			t.Fatalf("%#v", out)
 		}
 	}
 	if len(waiting) != 19 {
@@ -370,7 +370,7 @@ func TestNobodyWaitsWhileAListIsWritten(t *testing.T) {
 	if _, ok := w.revoke(t, a, now).(lifecycle.Revoked); !ok {
 		t.Error("the first was not revoked")
 	}
-	if _, ok := meanwhile.(lifecycle.RevokeWait); !ok {
+	if _, ok := meanwhile.(lifecycle.RevokeTurn); !ok {
 		t.Errorf("the second got %#v", meanwhile)
 	}
 	if _, ok := w.revoke(t, b, now.Add(listSpacing)).(lifecycle.Revoked); !ok || len(w.list(t).Revoked) != 2 {
@@ -397,12 +397,12 @@ func TestACertificateIsRevokedOnlyWhenThatIsStored(t *testing.T) {
 		return asClient{listStore: w.store}.Patch(t.Context(), other, nil)
 	}
 	now = now.Add(time.Minute)
-	wait, ok := w.revoke(t, leaf, now).(lifecycle.RevokeWait)
+	turn, ok := w.revoke(t, leaf, now).(lifecycle.RevokeTurn)
 	if !ok {
-		t.Fatal("no wait after a conflict")
+		t.Fatal("no other turn after a conflict")
 	}
 	w.restart() // and all that was pending is gone
-	if out, ok := w.revoke(t, leaf, wait.Until).(lifecycle.Revoked); !ok || out.Already {
+	if out, ok := w.revoke(t, leaf, turn.At).(lifecycle.Revoked); !ok || out.Already {
 		t.Errorf("outcome %#v", out)
 	}
 	if string(w.store.secret("ca-crl").Data["theirs"]) != "x" {

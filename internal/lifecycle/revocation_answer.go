@@ -30,6 +30,8 @@ func (p *revocationPass) isAnswered() bool {
 			until = least // a CA that is in trouble gains nothing by more questions
 		}
 		p.again(until, o.Message)
+	case RevokeTurn:
+		p.d.Wake = o.At
 	}
 	return true
 }

@@ -43,8 +43,15 @@ type (
 		Until   time.Time
 		Message string // the same for the same cause, without the time
 	}
+
+	// RevokeTurn means that the certificate is revoked together with others, in
+	// a moment, and is to be asked for again then. There is nothing to tell.
+	RevokeTurn struct {
+		At time.Time
+	}
 )
 
 func (Revoked) isRevokeOutcome()       {}
 func (RevokeRefused) isRevokeOutcome() {}
 func (RevokeWait) isRevokeOutcome()    {}
+func (RevokeTurn) isRevokeOutcome()    {}
