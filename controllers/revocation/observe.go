@@ -42,9 +42,8 @@ func (r *reconciler) observe(ctx context.Context, rev *v1alpha1.Revocation) (*si
 		return s, err
 	}
 	certs, err := pki.DecodeCertificates(rev.Status.CertificatePEM)
-	if err != nil {
-		s.LeafErr = err
-		return s, nil
+	if s.LeafErr = err; err != nil {
+		return s, nil //nolint:nilerr // it is seen, and ends the Revocation
 	}
 	s.Leaf = certs[0]
 	for _, observe := range []func(context.Context, *sight) error{r.seeCompromised, r.seeKeptKey} {
