@@ -193,6 +193,7 @@ func TestPolicies(t *testing.T) {
 	t.Run("approval needs a permission", func(t *testing.T) { testApproval(t, w) })
 	t.Run("annotations of a request do not change", func(t *testing.T) { testAnnotations(t, w) })
 	t.Run("a campaign reaches no further than who created it", func(t *testing.T) { testReissues(t, w) })
+	t.Run("to edit Certificates is not to revoke them", func(t *testing.T) { testRevocations(t, w) })
 	t.Run("a namespace can opt out of what refuses", func(t *testing.T) { testOptOut(t, w) })
 }
 
