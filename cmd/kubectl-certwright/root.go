@@ -55,9 +55,10 @@ func newRoot(called string, t *terminal) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	c.registerCluster(root.PersistentFlags())
 	root.AddCommand(
-		c.list(), c.status(), c.renew(),
+		c.list(), c.tree(), c.status(), c.inspect(), c.renew(),
 		c.decide(approved, "Approve a CertificateRequest"), c.decide(denied, "Deny a CertificateRequest"),
 		c.revoke(), c.reissue(),
+		c.check(), c.version(),
 	)
 	return root
 }
@@ -70,4 +71,14 @@ func exactly(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// group is a command that has only commands below it.
+func group(use, short, what string, below ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.ArbitraryArgs,
+		RunE: func(*cobra.Command, []string) error { return usage("say what: %s", what) },
+	}
+	cmd.AddCommand(below...)
+	return cmd
 }

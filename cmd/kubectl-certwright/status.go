@@ -13,11 +13,6 @@ import (
 )
 
 func (c *cli) status() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show everything about one object",
-		Args:  exactly("what: certificate NAME"),
-	}
 	o := &output{}
 	certificate := &cobra.Command{
 		Use:   "certificate NAME",
@@ -31,8 +26,7 @@ func (c *cli) status() *cobra.Command {
 		},
 	}
 	o.register(certificate.Flags())
-	cmd.AddCommand(certificate)
-	return cmd
+	return group("status", "Show everything about one object", "certificate NAME", certificate)
 }
 
 func (c *cli) runStatus(ctx context.Context, o *output, name string) error {
