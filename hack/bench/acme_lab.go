@@ -43,8 +43,10 @@ type acmeLab struct {
 	web   *http.Client
 	admin client.WithWatch
 	runs  int
-	pod   string // of the operator
-	pid   int    // of its process
+	// slowness is that of the machine; see the function. 0 until it is measured.
+	slowness float64
+	pod      string // of the operator
+	pid      int    // of its process
 }
 
 func newACMELab(ctx context.Context, o acmeOptions) (l *acmeLab, err error) {
@@ -112,6 +114,11 @@ func (l *acmeLab) install(ctx context.Context, mode solverMode) error {
 	}
 	if err := l.checkout.Install(ctx, l.node.Kubeconfig, l.images.Ref(), true, values...); err != nil {
 		return err
+	}
+	if l.slowness == 0 {
+		if err := l.measureFloor(ctx); err != nil {
+			return err
+		}
 	}
 	if err := l.findOperator(ctx); err != nil {
 		return err

@@ -38,11 +38,11 @@ func TestEachACMEBudgetCanBeBroken(t *testing.T) {
 			{"CPU per certificate", crowd, func(r *acmeRun) { r.CPU += crowd }},
 		} {
 			run := goodACMERun(mode, tc.n)
-			if diff := cmp.Diff([]string(nil), broken(judgeACME(mode, run))); diff != "" {
+			if diff := cmp.Diff([]string(nil), broken(judgeACME(mode, run, 1))); diff != "" {
 				t.Errorf("mode %s, %d: %s", mode, tc.n, diff)
 			}
 			tc.spoil(&run)
-			if diff := cmp.Diff([]string{tc.figure}, broken(judgeACME(mode, run))); diff != "" {
+			if diff := cmp.Diff([]string{tc.figure}, broken(judgeACME(mode, run, 1))); diff != "" {
 				t.Errorf("mode %s, %d: %s", mode, tc.n, diff)
 			}
 		}
@@ -59,5 +59,26 @@ func TestArgumentsOfTheACMEBenchAreChecked(t *testing.T) {
 	o, err := parseACME(nil, io.Discard)
 	if err != nil || o.certificates != 500 || len(o.modes) != 2 {
 		t.Errorf("without arguments: %+v, %v", o, err)
+	}
+}
+
+func TestSlowMachineHasMoreTimeForACrowdOnly(t *testing.T) {
+	t.Parallel()
+	floor := floorRun{Certificates: 10, CPU: 10 * 2 * floorCPU}
+	if got := slowness(floor); got != 2 {
+		t.Errorf("slowness %v, want 2", got)
+	}
+	if got := slowness(floorRun{Certificates: 10, CPU: floorCPU}); got != 1 {
+		t.Errorf("slowness of a fast machine %v, want 1", got)
+	}
+	run := goodACMERun(sharedMode, crowd)
+	run.Last, run.CPU = 2*run.Last, 2*run.CPU
+	if diff := cmp.Diff([]string(nil), broken(judgeACME(sharedMode, run, 2))); diff != "" {
+		t.Error(diff)
+	}
+	alone := goodACMERun(sharedMode, 1)
+	alone.Last++
+	if diff := cmp.Diff([]string{"last ready after"}, broken(judgeACME(sharedMode, alone, 2))); diff != "" {
+		t.Error(diff)
 	}
 }
