@@ -9,6 +9,9 @@ IMAGE   ?= certwright.dev/certwright:$(VERSION)
 GOFLAGS_BUILD := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 TOOL    := go tool -modfile=hack/tools/go.mod
 CLUSTER := go -C hack/cluster run .
+# Most tests against an API server wait for something, so more of them run at
+# the same time than there are processors.
+PARALLEL := -parallel 8
 # The modules that are tested besides the product's own.
 TEST_MODULES := hack/cluster hack/bench test/acme test/stepca test/orders test/dns01webhook test/compat
 
@@ -39,8 +42,8 @@ test: ## Run the unit tests and the tests against a real API server.
 	# Compiled for minutes when it is not in the cache, so not within a test's time limit.
 	CGO_ENABLED=0 go -C cmd/dns01-worker build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/dns01-worker .
 	go -C cmd/dns01-worker test ./internal/...
-	go test ./api/... ./cmd/... ./controllers/... ./internal/... ./hack/demo/... ./hack/chart/... ./test/apirules/... ./test/apiserver/... ./test/admission/... ./test/rotation/... ./test/certificates/...
-	@for m in $(TEST_MODULES); do if [ -f $$m/go.mod ]; then echo "# $$m"; go -C $$m test ./...; fi; done
+	go test $(PARALLEL) ./api/... ./cmd/... ./controllers/... ./internal/... ./hack/demo/... ./hack/chart/... ./test/apirules/... ./test/apiserver/... ./test/admission/... ./test/rotation/... ./test/certificates/...
+	@for m in $(TEST_MODULES); do if [ -f $$m/go.mod ]; then echo "# $$m"; go -C $$m test $(PARALLEL) ./...; fi; done
 
 .PHONY: e2e
 e2e: ## Run the journeys on a real node (Linux, root).
@@ -71,7 +74,7 @@ cluster-down: ## Stop it and remove its state.
 	$(CLUSTER) down --name node
 
 .PHONY: demo
-demo: ## Issue a certificate for an annotated Ingress, live, on a real cluster.
+demo: ## Issue a certificate for an annotated Ingress, live (without a node: DEMO_NODE=no).
 	go run ./hack/demo
 
 .PHONY: demo-down
