@@ -246,5 +246,5 @@ func serialOf(n *big.Int) (serial [maxSerial]byte, ok bool) {
 }
 
 func unixTime(t time.Time) uint32 {
-	return uint32(min(max(t.Unix(), 0), 1<<32-1)) //nolint:gosec // bounded
+	return uint32(min(max(t.Unix(), 0), 1<<32-1))
 }
