@@ -167,6 +167,7 @@ options {
 	listen-on port {{.Port}} { {{.Address}}; };
 	listen-on-v6 { none; };
 	recursion {{if .Recursive}}yes{{else}}no{{end}};
+	{{if .Recursive}}allow-recursion { any; };{{end}}
 	dnssec-validation no;
 	empty-zones-enable no;
 	notify no;
