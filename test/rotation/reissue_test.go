@@ -265,7 +265,7 @@ func TestDryRunSaysWhatWouldBeDoneAndCanBeMadeToDoIt(t *testing.T) {
 	if diff := cmp.Diff(want, s.Certificates); diff != "" || s.Selected != 1 || s.Remaining != 1 || s.StartedAt != nil {
 		t.Errorf("status %+v\nlist (-want +got):\n%s", s, diff)
 	}
-	if message := meta.FindStatusCondition(s.Conditions, v1alpha1.ReissueReady).Message; message != "1 certificate would be issued anew, those that expire first before the others" {
+	if message := meta.FindStatusCondition(s.Conditions, v1alpha1.ReissueReady).Message; message != "1 certificate would be issued anew" {
 		t.Errorf("Ready says %q", message)
 	}
 	w.check(w.Patch(t.Context(), r, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"dryRun":false}}`))))

@@ -99,7 +99,7 @@ func (w *world) start() {
 	foreign, err := kube.NewForeignSecrets(mgr)
 	w.check(err)
 	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
-	signers, _ := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: w.namespace, Random: rand.Reader, Clock: w.now})
+	signers, _ := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: w.namespace, Random: rand.Reader, Clock: w.now, CRLBaseURL: listsURL})
 	w.check(certificate.Setup(mgr, certificate.Config{Clock: w.now, Random: rand.Reader, Secrets: secrets, Workers: 10, ClusterResourceNamespace: w.namespace}))
 	w.check(request.Setup(mgr, request.Config{Clock: w.now, Signers: signers, Secrets: secrets, Workers: 10}))
 	w.check(issuer.Setup(mgr, issuer.Config{Clock: w.now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: w.namespace}))
