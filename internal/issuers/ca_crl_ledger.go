@@ -100,7 +100,7 @@ func (p *listPass) usable(l *ledger, name string) *pki.RevocationList {
 
 func (p *listPass) validity() time.Duration {
 	if v := p.issuer.GetSpec().CA.CRL.Validity; v != nil {
-		return max(v.Duration.Truncate(time.Second), time.Second)
+		return max(v.Truncate(time.Second), time.Second)
 	}
 	return defaultListValidity
 }

@@ -46,8 +46,8 @@ func (c *ca) Revoke(ctx context.Context, in RevokeInput) (lifecycle.RevokeOutcom
 	if err != nil {
 		return nil, err
 	}
-	if pair.err != nil {
-		return lifecycle.RevokeWait{Until: in.Now.Add(caRecheck), Message: "the CA's " + unusableSecret(key, pair.err)}, nil
+	if problem := pair.err; problem != nil {
+		return lifecycle.RevokeWait{Until: in.Now.Add(caRecheck), Message: "the CA's " + unusableSecret(key, problem)}, nil
 	}
 	return c.lists.revoke(ctx, in, pair)
 }

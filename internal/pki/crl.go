@@ -84,7 +84,9 @@ func DecodeRevocationList(der, expiries []byte) (*RevocationList, error) {
 		l.places[serial] = i
 		l.Revoked[i] = RevokedCertificate{Serial: e.SerialNumber, At: e.RevocationTime, Reason: e.ReasonCode}
 	}
-	parsed.RevokedCertificates, parsed.RevokedCertificateEntries = nil, nil // most of it, and not needed any more
+	// Most of it, and not needed any more.
+	parsed.RevokedCertificateEntries = nil
+	parsed.RevokedCertificates = nil //nolint:staticcheck // deprecated, and filled all the same
 	l.setExpiries(expiries)
 	return l, nil
 }

@@ -33,7 +33,7 @@ const IssuerEventListRebuilt = "ListRebuilt"
 // each key of the CA it holds the list in DER, as <key identifier in
 // hexadecimal>.crl, and beside it when the certificates on it expire, as
 // <key identifier>.expiries.
-const RevocationListSecretType corev1.SecretType = "certwright.dev/revocation-lists"
+const RevocationListSecretType corev1.SecretType = "certwright.dev/revocation-lists" //nolint:gosec // a type, and no secret
 
 // RevocationListAnnotation on such a Secret describes, for people, the list of
 // the key that the CA signs with.
