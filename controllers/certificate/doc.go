@@ -17,4 +17,11 @@
 // no write. One that is down is tried once in five minutes, whatever the number
 // of its certificates; each of them notes that after 1, 2, 4 and then every 6
 // hours.
+//
+// # What revocation costs
+//
+// Whether a key is one that others know is looked up by its hash, in memory, at
+// every pass; which Certificates have a key, by an index of the Secrets in the
+// cache. So a Certificate that nothing is the matter with costs no request more.
+// What reading the lists of CAs costs is in package revocationlist.
 package certificate

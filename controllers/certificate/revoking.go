@@ -156,6 +156,7 @@ func (r *reconciler) setFinalizer(ctx context.Context, crt *cmv1.Certificate, pr
 
 // end is a pass over a Certificate that is being deleted.
 func (r *reconciler) end(ctx context.Context, seen lifecycle.CertificateSeen) (ctrl.Result, error) {
+	r.rotations.forget(client.ObjectKeyFromObject(seen.Certificate)) // others may have its turn
 	now := r.Clock()
 	next := lifecycle.NextCertificate(seen, now)
 	err := r.act(ctx, &seen, next.Action, now)

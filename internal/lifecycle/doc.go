@@ -47,6 +47,11 @@
 // minutes (certificate_spacing.go): nothing that destroys a Secret, no spec and
 // no issuer turns into a stream of certificates.
 //
+// A certificate whose key others know, or that its CA has revoked, is wrong
+// before everything else (certificate_compromised.go, certificate_revoked.go). So is
+// one that somebody wants replaced (certificate_replacement.go). Such issuances keep
+// their reason in the condition Issuing when they fail, and never the key.
+//
 // Every arrow is one write to a child or one to the status. The process may die
 // after any of them: the next pass finds the child by its deterministic name and
 // goes on.
