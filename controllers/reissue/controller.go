@@ -96,7 +96,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	d := lifecycle.NextReissue(seen, now)
-	r.campaigns.looked(req.NamespacedName, r.Clock().Sub(now))
+	r.campaigns.looked(req.NamespacedName, d.Status.Phase, r.Clock().Sub(now))
 	refusal, err := r.act(ctx, d.Action)
 	if err != nil {
 		return kube.Retry(err)

@@ -22,6 +22,10 @@ const (
 	// leastDelay is how long events wait for others before a campaign looks.
 	leastDelay = time.Second
 
+	// idleDelay is the same for one that begins none: a dry run, or a pause,
+	// may last.
+	idleDelay = 10 * time.Second
+
 	// looking is which part of the time a campaign may look, at most: one
 	// twentieth.
 	looking = 20
@@ -74,9 +78,13 @@ func (c *campaigns) change(key types.NamespacedName, change func(*campaign)) {
 	}
 }
 
-// looked notes how long a look has taken.
-func (c *campaigns) looked(key types.NamespacedName, took time.Duration) {
-	c.change(key, func(known *campaign) { known.delay = max(leastDelay, looking*took) })
+// looked notes how long a look has taken, and what the campaign does.
+func (c *campaigns) looked(key types.NamespacedName, phase v1alpha1.ReissuePhase, took time.Duration) {
+	least := idleDelay
+	if phase == v1alpha1.ReissueRunning {
+		least = leastDelay
+	}
+	c.change(key, func(known *campaign) { known.delay = max(least, looking*took) })
 }
 
 func (c *campaigns) stored(key types.NamespacedName, at time.Time) {

@@ -32,16 +32,22 @@ func TestEventsBringALookLaterTheLongerALookTakes(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	c := newCampaigns()
-	for name, took := range map[string]time.Duration{"small": time.Millisecond, "large": 400 * time.Millisecond, "over": time.Second} {
+	for name, look := range map[string]struct {
+		phase v1alpha1.ReissuePhase
+		took  time.Duration
+	}{
+		"small": {v1alpha1.ReissueRunning, time.Millisecond}, "large": {v1alpha1.ReissueRunning, 400 * time.Millisecond},
+		"planned": {v1alpha1.ReissuePlanned, time.Millisecond}, "over": {v1alpha1.ReissueDone, time.Second},
+	} {
 		key, r := campaignOf(name, 1)
 		c.of(key, r, now)
-		c.looked(key, took)
+		c.looked(key, look.phase, look.took)
 	}
 	over, _ := campaignOf("over", 1)
 	c.forget(over)
 	q := &later{added: map[string]time.Duration{}}
 	c.handler().Update(t.Context(), event.UpdateEvent{}, q)
-	if diff := cmp.Diff(map[string]time.Duration{"shop/small": time.Second, "shop/large": 8 * time.Second}, q.added); diff != "" {
+	if diff := cmp.Diff(map[string]time.Duration{"shop/small": time.Second, "shop/large": 8 * time.Second, "shop/planned": 10 * time.Second}, q.added); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

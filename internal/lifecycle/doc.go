@@ -8,6 +8,7 @@
 //	NextChallenge     Challenge            challenge.go
 //	NextIssuer        Issuer, ClusterIssuer   issuer.go
 //	NextRevocation    Revocation           revocation.go
+//	NextReissue       Reissue              reissue.go
 //
 // and one that gives turns to many Certificates: NextRotation, rotation.go.
 //
