@@ -28,35 +28,35 @@ import (
 	"github.com/certwright/certwright/test/apiserver"
 )
 
-// gatewayCRDs are the CRDs of resources, from the module's own files.
-func gatewayCRDs(t *testing.T, resources ...string) envtest.CRDInstallOptions {
+// gatewayCRDs are the CRDs that the shim is about, from the module's own files.
+func gatewayCRDs(t *testing.T) envtest.CRDInstallOptions {
 	t.Helper()
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	options := envtest.CRDInstallOptions{ErrorIfPathMissing: true, MaxTime: time.Minute} // as apiserver.Start
-	for _, r := range resources {
+	for _, r := range []string{gateways.resource, listenerSets.resource} {
 		options.Paths = append(options.Paths, filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", "standard", "gateway.networking.k8s.io_"+r+".yaml"))
 	}
 	return options
 }
 
-func installGatewayAPI(t *testing.T, config *rest.Config, resources ...string) {
+func installGatewayAPI(t *testing.T, config *rest.Config) {
 	t.Helper()
-	if _, err := envtest.InstallCRDs(config, gatewayCRDs(t, resources...)); err != nil {
+	if _, err := envtest.InstallCRDs(config, gatewayCRDs(t)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // removeGatewayAPI: the API server may be one that a former run has used.
-func removeGatewayAPI(t *testing.T, config *rest.Config, resources ...string) {
+func removeGatewayAPI(t *testing.T, config *rest.Config) {
 	t.Helper()
 	served, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := envtest.UninstallCRDs(config, gatewayCRDs(t, resources...)); err != nil {
+	if err := envtest.UninstallCRDs(config, gatewayCRDs(t)); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the Gateway API is not served", func(context.Context) string {
@@ -75,7 +75,7 @@ var gatewayAPI sync.Once
 func startWithGatewayAPI(t *testing.T) cluster {
 	t.Helper()
 	config := apiserver.Start(t)
-	gatewayAPI.Do(func() { installGatewayAPI(t, config, "gateways", "listenersets") })
+	gatewayAPI.Do(func() { installGatewayAPI(t, config) })
 	return start(t)
 }
 
@@ -126,24 +126,24 @@ func parentOf(crt *cmv1.Certificate) parent {
 // Not parallel, and before those that are: at first the CRDs of the Gateway
 // API must not be there.
 func TestGatewaysAndListenerSetsAreServedFromWhenTheirCRDsAreThere(t *testing.T) {
-	removeGatewayAPI(t, apiserver.Start(t), "gateways", "listenersets")
+	removeGatewayAPI(t, apiserver.Start(t))
 	c := start(t)
 	issuer := map[string]string{"cert-manager.io/issuer": "ca"}
 	c.ingress(t, issuer, "web.example.com")
 	c.untilCertificate(t, "web-tls", "the operator works without the Gateway API", named("web.example.com"))
 
-	installGatewayAPI(t, c.config, "gateways")
+	installGatewayAPI(t, c.config)
 	gw := c.gateway(t, issuer, listener("web", "gateway.example.com", "gateway-tls"))
-	crt := c.untilCertificate(t, "gateway-tls", "the Gateway has its certificate", named("gateway.example.com"))
-	if !metav1.IsControlledBy(crt, gw) || crt.OwnerReferences[0].Kind != "Gateway" || crt.OwnerReferences[0].APIVersion != "gateway.networking.k8s.io/v1" {
-		t.Errorf("owners are %+v", crt.OwnerReferences)
-	}
-
-	installGatewayAPI(t, c.config, "listenersets")
 	set := c.listenerSet(t, issuer, listener("web", "set.example.com", "set-tls"))
-	crt = c.untilCertificate(t, "set-tls", "the ListenerSet has its certificate", named("set.example.com"))
-	if !metav1.IsControlledBy(crt, set) || crt.OwnerReferences[0].Kind != "ListenerSet" {
-		t.Errorf("owners are %+v", crt.OwnerReferences)
+	for _, want := range []struct {
+		owner        client.Object
+		kind, secret string
+		host         string
+	}{{gw, "Gateway", "gateway-tls", "gateway.example.com"}, {set, "ListenerSet", "set-tls", "set.example.com"}} {
+		crt := c.untilCertificate(t, want.secret, "the "+want.kind+" has its certificate", named(want.host))
+		if !metav1.IsControlledBy(crt, want.owner) || crt.OwnerReferences[0].Kind != want.kind || crt.OwnerReferences[0].APIVersion != "gateway.networking.k8s.io/v1" {
+			t.Errorf("owners of %s are %+v", want.secret, crt.OwnerReferences)
+		}
 	}
 }
 

@@ -13,22 +13,16 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 
-	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/test/apiserver"
+	"github.com/certwright/certwright/test/operator"
 )
 
 func TestMain(m *testing.M) {
@@ -48,38 +42,12 @@ func start(t *testing.T) cluster {
 	t.Helper()
 	restConfig := apiserver.Start(t)
 	namespace := apiserver.Namespace(t, restConfig)
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, gwapi.Install} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cacheOptions := kube.CacheOptions()
-	cacheOptions.DefaultNamespaces = map[string]cache.Config{namespace: {}}
-	manyInOneProcess := true
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme: scheme, Cache: cacheOptions, Client: kube.ClientOptions(),
-		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: &manyInOneProcess},
-	})
-	if err != nil {
+	scheme := operator.Scheme(t, gwapi.Install)
+	o := operator.New(t, restConfig, scheme, namespace)
+	if err := Setup(o.Manager, Config{Workers: 2, LookEvery: 100 * time.Millisecond, ExtraCertificateAnnotations: []string{"example.com/team"}}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		t.Fatal(err)
-	}
-	if err := Setup(mgr, Config{Workers: 2, LookEvery: 100 * time.Millisecond, ExtraCertificateAnnotations: []string{"example.com/team"}}); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run manager: %v", err)
-		}
-	})
+	o.Start()
 	c, err := client.New(restConfig, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
