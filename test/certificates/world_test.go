@@ -1,6 +1,7 @@
 package certificates
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -30,6 +31,7 @@ import (
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/controllers/certificate"
 	"github.com/certwright/certwright/controllers/issuer"
 	"github.com/certwright/certwright/controllers/request"
@@ -55,12 +57,16 @@ type world struct {
 	ca        *x509.Certificate
 	key       crypto.Signer
 	stop      func()
+
+	// clusterNamespace is the cluster resource namespace; that of the world if
+	// it is empty.
+	clusterNamespace string
 }
 
 func newScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +106,8 @@ func prepare(t *testing.T) *world {
 func (w *world) run(change func(*certificate.Config)) {
 	w.Helper()
 	cacheOptions := kube.CacheOptions()
-	cacheOptions.DefaultNamespaces = map[string]cache.Config{w.namespace: {}}
+	clusterNamespace := cmp.Or(w.clusterNamespace, w.namespace)
+	cacheOptions.DefaultNamespaces = map[string]cache.Config{w.namespace: {}, clusterNamespace: {}}
 	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
 		Scheme: newScheme(w.T), Cache: cacheOptions, Client: kube.ClientOptions(),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
@@ -118,18 +125,19 @@ func (w *world) run(change func(*certificate.Config)) {
 		w.Fatal(err)
 	}
 	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
-	signers, _ := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: w.namespace, Random: rand.Reader, Clock: time.Now})
+	signers, _ := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: clusterNamespace, Random: rand.Reader, Clock: time.Now})
 	cfg := certificate.Config{
 		Clock: time.Now, Random: rand.Reader, Secrets: secrets, Workers: 5,
-		ClusterResourceNamespace: w.namespace, CopiedAnnotations: lifecycle.DefaultCopiedAnnotations,
+		ClusterResourceNamespace: clusterNamespace, CopiedAnnotations: lifecycle.DefaultCopiedAnnotations, Extensions: true,
+		Compromised: &kube.CompromisedKeys{Reader: mgr.GetClient(), ClusterNamespace: clusterNamespace},
 	}
 	if change != nil {
 		change(&cfg)
 	}
 	for _, err := range []error{
 		certificate.Setup(mgr, cfg),
-		request.Setup(mgr, request.Config{Clock: time.Now, Signers: signers, Secrets: secrets}),
-		issuer.Setup(mgr, issuer.Config{Clock: time.Now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: w.namespace}),
+		request.Setup(mgr, request.Config{Clock: time.Now, Signers: signers, Secrets: secrets, Compromised: cfg.Compromised}),
+		issuer.Setup(mgr, issuer.Config{Clock: time.Now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: clusterNamespace}),
 	} {
 		if err != nil {
 			w.Fatal(err)
@@ -160,7 +168,7 @@ func newCA(t *testing.T) (*x509.Certificate, crypto.Signer) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(5, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	cert, err := pki.Sign(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
