@@ -65,9 +65,7 @@ func (r *reconciler) seeRevoked(ctx context.Context, seen *lifecycle.Certificate
 	return nil
 }
 
-// followsList says whether a CA's list is read for a certificate. What is
-// revoked at an ACME CA with renewal information is known from that: it is
-// asked only why.
+// followsList says whether a CA's list is read for the certificate in the Secret.
 func (r *reconciler) followsList(ctx context.Context, seen *lifecycle.CertificateSeen) (bool, error) {
 	leaf := seen.Secret.Leaf()
 	if leaf == nil || len(leaf.CRLDistributionPoints) == 0 || r.Clock().After(leaf.NotAfter) || !seen.IssuedByIssuer() {
@@ -77,14 +75,20 @@ func (r *reconciler) followsList(ctx context.Context, seen *lifecycle.Certificat
 	if issuer == nil || err != nil {
 		return false, err
 	}
-	spec := issuer.GetSpec()
-	switch {
+	return listTells(issuer, seen), nil
+}
+
+// listTells says whether the list of an issuer's CA tells more than is known
+// otherwise. What an ACME CA with renewal information has revoked is known from
+// that: its list says only why.
+func listTells(issuer cmv1.GenericIssuer, seen *lifecycle.CertificateSeen) bool {
+	switch spec := issuer.GetSpec(); {
 	case spec.ACME != nil:
-		return seen.ARI.Source == lifecycle.ARINone || seen.RenewalUrged(), nil
+		return seen.ARI.Source == lifecycle.ARINone || seen.RenewalUrged()
 	case spec.CA != nil:
-		return spec.CA.CRL != nil, nil
+		return spec.CA.CRL != nil
 	}
-	return false, nil
+	return false
 }
 
 // issuersIn are the certificates of a Secret among which that of the issuer is.
