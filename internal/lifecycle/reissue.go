@@ -159,6 +159,7 @@ func NextReissue(seen ReissueSeen, now time.Time) ReissueDecision {
 	switch {
 	case spec.DryRun:
 		c.plan()
+		c.say(v1alpha1.ReissuePlanned, metav1.ConditionTrue, v1alpha1.ReissueReasonPlanned, c.planned("would be"))
 	case c.Status.StartedAt == nil && spec.Paused:
 		c.plan()
 		c.say(v1alpha1.ReissuePaused, metav1.ConditionFalse, v1alpha1.ReissueReasonPaused, "spec.paused is set: nothing has been begun")
@@ -173,6 +174,11 @@ func NextReissue(seen ReissueSeen, now time.Time) ReissueDecision {
 		c.rest()
 	case c.tooManyFailures():
 		c.stop()
+		c.rest()
+	case seen.Refused != "":
+		c.say(v1alpha1.ReissueStopped, metav1.ConditionFalse, v1alpha1.ReissueReasonWriteRefused,
+			fmt.Sprintf("no further ones are begun: the API server does not take what asks for them: %s; tried again every few minutes", seen.Refused))
+		c.Wake = seen.RefusedUntil
 		c.rest()
 	default:
 		c.run()
@@ -248,10 +254,6 @@ func (c *reissueLadder) run() {
 	n := min(room, free, len(waiting))
 	begins := c.Status.StartedAt.Add(reissuePause)
 	switch {
-	case c.seen.Refused != "":
-		c.say(v1alpha1.ReissueStopped, metav1.ConditionFalse, v1alpha1.ReissueReasonWriteRefused,
-			fmt.Sprintf("no further ones are begun: the API server does not take what asks for them: %s; tried again every few minutes", c.seen.Refused))
-		c.Wake = c.seen.RefusedUntil
 	case c.now.Before(begins):
 		c.Wake = begins
 	case n > 0:
@@ -261,13 +263,16 @@ func (c *reissueLadder) run() {
 		c.Wake = latest(at, c.now.Add(reissuePass))
 	}
 	c.estimate()
+	if len(c.next) > 0 {
+		c.Wake = Sooner(c.Wake, c.now.Add(reissueLook)) // those that others have asked for
+	}
 	c.rest()
 }
 
 // rest waits for those under way. Events tell of them; the wake is for one
 // that was missed.
 func (c *reissueLadder) rest() {
-	if len(c.inFlight) > 0 || c.holding > 0 || len(c.next) > 0 {
+	if len(c.inFlight) > 0 || c.holding > 0 {
 		c.Wake = Sooner(c.Wake, c.now.Add(reissueLook))
 	}
 }

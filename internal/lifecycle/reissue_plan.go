@@ -117,7 +117,6 @@ func (c *reissueLadder) end() time.Time {
 // plan says how long it takes.
 func (c *reissueLadder) plan() {
 	c.Status.EstimatedDuration = &metav1.Duration{Duration: c.end().Sub(c.now).Round(time.Second)}
-	c.say(v1alpha1.ReissuePlanned, metav1.ConditionTrue, v1alpha1.ReissueReasonPlanned, c.planned("would be"))
 }
 
 func (c *reissueLadder) planned(verb string) string {

@@ -329,3 +329,29 @@ func TestPausedCampaignNamesNoEnd(t *testing.T) {
 		t.Errorf("paused, it ends at %v", end)
 	}
 }
+
+func TestCampaignAtRestIsNotWrittenAgain(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(*reissueWorld){
+		"planned":                  func(w *reissueWorld) { w.reissue.Spec.DryRun = true },
+		"paused before it began":   func(w *reissueWorld) { w.reissue.Spec.Paused = true },
+		"paused":                   func(w *reissueWorld) { w.pass(); w.reissue.Spec.Paused = true },
+		"refused":                  func(w *reissueWorld) { w.pass(); w.refused = "exceeded quota" },
+		"in the wrong namespace":   func(w *reissueWorld) { w.reissue.Spec.Selector.Namespaces = []string{"*"} },
+		"in its first two seconds": func(w *reissueWorld) { w.pass() },
+	} {
+		w := newReissueWorld(t, 5, v1alpha1.ReissueSpec{})
+		prepare(w)
+		w.pass()
+		writes, status := w.writes, w.reissue.Status.DeepCopy()
+		if name != "in its first two seconds" {
+			w.now = w.now.Add(time.Hour)
+		}
+		if w.pass(); w.writes != writes {
+			t.Errorf("%s: written again:\n%s", name, cmp.Diff(*status, w.reissue.Status))
+		}
+		if status.Phase == v1alpha1.ReissueStopped && status.EstimatedCompletion != nil {
+			t.Errorf("%s: an end is named", name)
+		}
+	}
+}
