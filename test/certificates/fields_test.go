@@ -295,6 +295,12 @@ var fieldCases = []fieldCase{
 			o.Errorf("owners %v", o.secret.OwnerReferences)
 		}
 	}},
+	{"revocationPolicy", "", func(c *cmv1.Certificate) { c.Spec.RevocationPolicy = cmv1.RevocationPolicyOnDelete }, func(o *outcome) {
+		// That it is kept is in the tests of revocation.
+		if len(o.secret.OwnerReferences) > 0 || o.crt.DeletionTimestamp != nil {
+			o.Errorf("owners %v, deleted %v", o.secret.OwnerReferences, o.crt.DeletionTimestamp)
+		}
+	}},
 	{"revisionHistoryLimit", "", func(c *cmv1.Certificate) { c.Spec.RevisionHistoryLimit = new(int32(2)) }, func(o *outcome) {
 		o.same("request", o.crt.Name+"-1", o.req.Name) // more in the tests of renewals
 	}},
