@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -40,6 +42,22 @@ func (d *demo) apply(ctx context.Context) error {
 		if err := d.fillIn(o, bundle); err != nil {
 			return fmt.Errorf("fill in %s %s: %w", o.GetKind(), o.GetName(), err)
 		}
+		if err := d.applyOne(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) applyOne(ctx context.Context, o *unstructured.Unstructured) error {
+	objects := []*unstructured.Unstructured{o}
+	if d.isLocal {
+		var err error
+		if objects, err = d.fillInLocal(o); err != nil {
+			return fmt.Errorf("fill in %s %s: %w", o.GetKind(), o.GetName(), err)
+		}
+	}
+	for _, o := range objects {
 		err := d.api.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), fieldOwner, client.ForceOwnership)
 		if err != nil {
 			return fmt.Errorf("apply %s %s: %w", o.GetKind(), o.GetName(), err)
@@ -53,6 +71,13 @@ func (d *demo) apply(ctx context.Context) error {
 func (d *demo) caBundle(ctx context.Context) (string, error) {
 	if d.server != "" {
 		return "", nil
+	}
+	if d.isLocal {
+		text, err := os.ReadFile(d.node.PebbleCA)
+		if err != nil {
+			return "", fmt.Errorf("read Pebble's certificate: %w", err)
+		}
+		return base64.StdEncoding.EncodeToString(text), nil
 	}
 	config := &corev1.ConfigMap{}
 	if err := d.api.Get(ctx, client.ObjectKey{Namespace: "pebble", Name: "pebble-ca"}, config); err != nil {
@@ -74,8 +99,8 @@ func (d *demo) fillIn(o *unstructured.Unstructured, bundle string) error {
 				return err
 			}
 		}
-		if d.server != "" {
-			if err := unstructured.SetNestedField(o.Object, d.server, "spec", "acme", "server"); err != nil {
+		if server := cmp.Or(d.server, d.at.Directory); server != "" {
+			if err := unstructured.SetNestedField(o.Object, server, "spec", "acme", "server"); err != nil {
 				return err
 			}
 		}

@@ -21,6 +21,7 @@ import (
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/hack/demo/site"
 	"github.com/certwright/certwright/hack/demo/testbed"
 )
 
@@ -33,6 +34,8 @@ type demo struct {
 	kubeconfig string       // of the environment, then of the cluster
 	node       testbed.Node // zero in a cluster that is not hack/cluster's
 	isNode     bool
+	isLocal    bool           // there is no node, and the control plane is the demo's own
+	at         site.Addresses // of what runs around that control plane
 	config     *rest.Config
 	api        client.Client
 	images     testbed.Images
@@ -50,14 +53,9 @@ func (d *demo) up(ctx context.Context) error {
 	if err := d.choose(); err != nil {
 		return err
 	}
-	steps := []step{
-		// The first time on a machine everything is compiled: Kubernetes,
-		// containerd, an ingress controller.
-		{"start a Kubernetes node", time.Hour, d.startNode},
-		{"build Certwright and its image", 20 * time.Minute, d.build},
-		{"load the images into the node", 3 * time.Minute, d.load},
-		{"install Certwright with Helm", 3 * time.Minute, d.install},
-		{"apply config/samples/demo", time.Minute, d.apply},
+	steps := d.clusterSteps()
+	if d.isLocal {
+		steps = d.localSteps()
 	}
 	for _, s := range steps {
 		if err := d.run(ctx, s); err != nil {
@@ -73,6 +71,20 @@ func (d *demo) up(ctx context.Context) error {
 	}
 	d.report()
 	return nil
+}
+
+// clusterSteps bring up all that the certificate needs, on a node or in the
+// cluster of KUBECONFIG.
+func (d *demo) clusterSteps() []step {
+	return []step{
+		// The first time on a machine everything is compiled: Kubernetes,
+		// containerd, an ingress controller.
+		{"start a Kubernetes node", time.Hour, d.startNode},
+		{"build Certwright and its image", 20 * time.Minute, d.build},
+		{"load the images into the node", 3 * time.Minute, d.load},
+		{"install Certwright with Helm", 3 * time.Minute, d.install},
+		{"apply config/samples/demo", time.Minute, d.apply},
+	}
 }
 
 // run carries a step out and shows how long it has taken so far.
@@ -104,7 +116,7 @@ func (d *demo) quietly(ctx context.Context, s step) error {
 // somebody else may need.
 func (d *demo) choose() error {
 	if d.kubeconfig == "" {
-		d.isNode = true
+		d.choosePlace()
 		return nil
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", d.kubeconfig)
@@ -133,7 +145,7 @@ func (d *demo) startNode(ctx context.Context) error {
 	var err error
 	if d.kubeconfig == "" {
 		if d.node, err = d.checkout.Up(ctx, d.name); err != nil {
-			return err
+			return fmt.Errorf("%w\nThe demo can do without a node: %s=no make demo", err, nodeVariable)
 		}
 		d.kubeconfig = d.node.Kubeconfig
 	}
@@ -225,7 +237,7 @@ func (d *demo) rootPool(ctx context.Context) (*x509.CertPool, error) {
 		return testbed.ParseRoots(text)
 	case d.server != "":
 		return nil, nil
-	case d.isNode:
+	case d.isNode, d.isLocal:
 		return d.node.Roots(ctx)
 	}
 	return d.proxiedRoots(ctx)

@@ -38,7 +38,31 @@ func (d *demo) down(ctx context.Context) error {
 				return err
 			}
 		}
-	} else if err := d.run(ctx, step{"stop and remove the node", 3 * time.Minute, func(ctx context.Context) error {
+		return d.removeFiles()
+	}
+	return d.downHere(ctx)
+}
+
+// downHere removes what the demo has started on this machine, whichever way it
+// was told to run. Of a node that it did not start there may still be a part.
+func (d *demo) downHere(ctx context.Context) error {
+	local, err := d.checkout.Exists(d.localName())
+	if err != nil {
+		return fmt.Errorf("look for what is there: %w", err)
+	}
+	if local || d.isLocal {
+		if err := d.run(ctx, step{"stop the processes and remove their state", 3 * time.Minute, d.removeLocal}); err != nil {
+			return err
+		}
+	}
+	node, err := d.checkout.Exists(d.name)
+	if err != nil {
+		return fmt.Errorf("look for what is there: %w", err)
+	}
+	if d.runNode == "no" || !node && !d.isNode {
+		return nil
+	}
+	if err := d.run(ctx, step{"stop and remove the node", 3 * time.Minute, func(ctx context.Context) error {
 		return d.checkout.Down(ctx, d.name)
 	}}); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/certwright/certwright/hack/demo/site"
 	"github.com/certwright/certwright/hack/demo/testbed"
 )
 
@@ -93,6 +94,14 @@ func (d *demo) proxiedRoots(ctx context.Context) (*x509.CertPool, error) {
 	return testbed.ParseRoots(text)
 }
 
+// operatorLog is how to see what the operator says.
+func (d *demo) operatorLog(kubectl string) string {
+	if d.isLocal {
+		return "less " + d.site().Log(site.Operator)
+	}
+	return kubectl + " -n " + testbed.Namespace + " logs deployment/" + testbed.Release
+}
+
 // report prints what has been served, and what to try next.
 func (d *demo) report() {
 	leaf := d.answer.Chain[0]
@@ -126,7 +135,7 @@ func (d *demo) report() {
 		kubectl + " -n demo describe certificate hello-tls    # what happened, as events",
 		kubectl + " -n demo get certificaterequests,orders",
 		kubectl + " -n demo delete secret hello-tls           # it is issued again",
-		kubectl + " -n " + testbed.Namespace + " logs deployment/" + testbed.Release,
+		d.operatorLog(kubectl),
 		"curl --insecure --connect-to " + d.host + ":443:" + address + " https://" + d.host + "/",
 		"make demo-down                                 # remove everything",
 	} {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,8 +11,10 @@ import (
 )
 
 func main() {
+	listen := flag.String("listen", ":8080", "address, `host:port`")
+	flag.Parse()
 	server := &http.Server{
-		Addr:              ":8080",
+		Addr:              *listen,
 		Handler:           handler(),
 		ReadHeaderTimeout: 5 * time.Second,
 	}

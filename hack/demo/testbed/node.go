@@ -56,20 +56,17 @@ func NodeOf(kubeconfig string) (Node, bool) {
 	if err != nil {
 		return Node{}, false
 	}
-	same, err := sameFile(node.Kubeconfig, kubeconfig)
-	return node, err == nil && same
+	return node, SameFile(node.Kubeconfig, kubeconfig)
 }
 
-func sameFile(a, b string) (bool, error) {
+// SameFile reports whether two paths lead to the same file, and there is one.
+func SameFile(a, b string) bool {
 	first, err := os.Stat(a)
 	if err != nil {
-		return false, err
+		return false
 	}
 	second, err := os.Stat(b)
-	if err != nil {
-		return false, err
-	}
-	return os.SameFile(first, second), nil
+	return err == nil && os.SameFile(first, second)
 }
 
 // parseEnv reads the addresses of a node, which are lines for a shell:
