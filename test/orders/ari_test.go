@@ -2,42 +2,26 @@ package orders
 
 import (
 	"bytes"
-	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/testr"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/controllers/certificate"
-	"github.com/certwright/certwright/controllers/challenge"
-	"github.com/certwright/certwright/controllers/issuer"
-	"github.com/certwright/certwright/controllers/order"
-	"github.com/certwright/certwright/controllers/request"
 	"github.com/certwright/certwright/internal/acme"
-	"github.com/certwright/certwright/internal/http01"
-	"github.com/certwright/certwright/internal/issuers"
-	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/test/acme/faultproxy"
@@ -111,63 +95,6 @@ func (w *renewals) replaced() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.replaces)
-}
-
-// run runs the operator until the test ends, with further controllers.
-func (w *renewals) run(further ...func(ctrl.Manager, issuers.Registry, *kube.Secrets) error) {
-	w.t.Helper()
-	caches := kube.CacheOptions()
-	caches.DefaultNamespaces = map[string]cache.Config{w.namespace: {}}
-	skip := true
-	mgr, err := ctrl.NewManager(w.config, ctrl.Options{
-		Scheme: scheme(w.t), Cache: caches, Client: kube.ClientOptions(), Metrics: server.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: &skip}, // several in one process
-		Logger:     testr.NewWithInterface(quiet{w.t}, testr.Options{}),
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	checker, err := http01.NewChecker(http01.CheckerConfig{DialContext: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	foreign, err := kube.NewForeignSecrets(mgr)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
-	signers, accounts := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: w.namespace, Random: rand.Reader, Clock: w.clock})
-	ctx, cancel := context.WithCancel(context.Background())
-	for _, err := range []error{
-		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
-		certificate.Setup(mgr, certificate.Config{
-			Clock: w.clock, Random: rand.Reader, Secrets: secrets, ClusterResourceNamespace: w.namespace,
-			CopiedAnnotations: lifecycle.DefaultCopiedAnnotations, RenewalInfo: accounts,
-		}),
-		request.Setup(mgr, request.Config{Signers: signers, Secrets: secrets, Clock: w.clock}),
-		issuer.Setup(mgr, issuer.Config{Signers: signers, Secrets: secrets, Clock: w.clock, ClusterResourceNamespace: w.namespace}),
-		order.Setup(mgr, order.Config{Clients: accounts, Clock: w.clock}),
-		challenge.Setup(mgr, challenge.Config{Clients: accounts, Checker: checker, Solver: http01.DefaultOptions("solver:test"), Clock: w.clock}),
-	} {
-		if err != nil {
-			cancel()
-			w.t.Fatal(err)
-		}
-	}
-	for _, setup := range further {
-		if err := setup(mgr, signers, secrets); err != nil {
-			cancel()
-			w.t.Fatal(err)
-		}
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
-	w.t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.t.Errorf("operator: %v", err)
-		}
-	})
 }
 
 // certificate applies a Certificate and waits until it is Ready.

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -19,34 +18,26 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/go-logr/logr/testr"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/controllers/challenge"
-	"github.com/certwright/certwright/controllers/order"
 	"github.com/certwright/certwright/internal/acme"
-	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/http01/responder"
-	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/test/acme/testca"
 	"github.com/certwright/certwright/test/apiserver"
+	"github.com/certwright/certwright/test/operator"
 )
 
 func TestMain(m *testing.M) {
@@ -94,6 +85,14 @@ func newWorldWith(t *testing.T, solver acmev1.ACMEChallengeSolverHTTP01) *world 
 
 func newWorldAt(t *testing.T, ca testca.Options, solvers ...acmev1.ACMEChallengeSolver) *world {
 	t.Helper()
+	w := newUnregistered(t, ca, solvers...)
+	w.account = w.register()
+	return w
+}
+
+// newUnregistered is a world in which nobody has an account yet.
+func newUnregistered(t *testing.T, ca testca.Options, solvers ...acmev1.ACMEChallengeSolver) *world {
+	t.Helper()
 	w := &world{
 		t: t, config: apiserver.Start(t), ca: testca.Start(t, ca), open: true,
 		writes: &writes{}, replicas: map[string]string{},
@@ -103,7 +102,6 @@ func newWorldAt(t *testing.T, ca testca.Options, solvers ...acmev1.ACMEChallenge
 	if w.api, err = client.NewWithWatch(w.config, client.Options{Scheme: scheme(t)}); err != nil {
 		t.Fatal(err)
 	}
-	w.account = w.register()
 	w.web = httptest.NewServer(w)
 	t.Cleanup(w.web.Close)
 	issuer := &cmv1.Issuer{
@@ -122,13 +120,7 @@ func newWorldAt(t *testing.T, ca testca.Options, solvers ...acmev1.ACMEChallenge
 
 func scheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
-	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, v1alpha1.AddToScheme, gwapi.Install} {
-		if err := add(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s
+	return operator.Scheme(t, gwapi.Install)
 }
 
 func (w *world) register() *acme.Client {
@@ -146,67 +138,6 @@ func (w *world) register() *acme.Client {
 		w.t.Fatal(err)
 	}
 	return anonymous.WithAccount(account.URL)
-}
-
-// operator runs the two controllers until it is stopped, or the test ends.
-func (w *world) operator() (stop func()) {
-	w.t.Helper()
-	counted := rest.CopyConfig(w.config)
-	counted.Wrap(w.writes.wrap)
-	caches := kube.CacheOptions()
-	caches.DefaultNamespaces = map[string]cache.Config{w.namespace: {}}
-	skip := true
-	mgr, err := ctrl.NewManager(counted, ctrl.Options{
-		Scheme:     scheme(w.t),
-		Cache:      caches,
-		Client:     kube.ClientOptions(),
-		Metrics:    server.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: &skip}, // several in one process
-		Logger:     testr.NewWithInterface(quiet{w.t}, testr.Options{}),
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	look := http01.CheckerConfig{DialContext: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
-	if w.nameservers != nil {
-		look.DialContext, look.Nameservers = nil, w.nameservers
-	}
-	checker, err := http01.NewChecker(look)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, err := range []error{
-		kube.AddIndexes(ctx, mgr.GetFieldIndexer()),
-		order.Setup(mgr, order.Config{Clients: w, SharedResponder: w.shared, Limits: w.limits}),
-		challenge.Setup(mgr, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), DNS01: w.dns01, Clock: w.clock, Namespaces: []string{w.namespace}}),
-	} {
-		if err != nil {
-			cancel()
-			w.t.Fatal(err)
-		}
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.t.Errorf("operator: %v", err)
-		}
-	})
-	w.t.Cleanup(stop)
-	return stop
-}
-
-// quiet logs to the test, but not after it, where the manager's goroutines
-// still have a last word.
-type quiet struct{ t *testing.T }
-
-func (q quiet) Helper() {}
-func (q quiet) Log(args ...any) {
-	if q.t.Context().Err() == nil {
-		q.t.Log(args...)
-	}
 }
 
 // writes counts what the operator sends to the API server, except for reads.

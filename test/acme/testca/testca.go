@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,7 +73,9 @@ type CA struct {
 	Roots []*x509.Certificate
 
 	log        *serverLog
+	options    Options
 	management http.Handler
+	front      atomic.Pointer[http.Handler]
 }
 
 // setEnvironment makes validations and refusals happen at once and by rule. Pebble reads this when it is made.
@@ -101,8 +104,32 @@ func Start(t testing.TB, options Options) *CA {
 	if err != nil {
 		t.Fatalf("start challenge servers: %v", err)
 	}
-	lines := newServerLog()
-	logger := log.New(lines, "", 0)
+	running := &CA{options: options, Challenges: answers.server, log: newServerLog()}
+	running.begin(t, answers)
+	running.Faults = faultproxy.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*running.front.Load()).ServeHTTP(w, r) }))
+	server := httptest.NewUnstartedServer(running.Faults)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that the proxy breaks
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	running.URL, running.DirectoryURL, running.HTTPClient = server.URL, server.URL+PathDirectory, server.Client()
+	return running
+}
+
+// Forget makes the CA one that has lost all that it knew, its own keys included, at the same URL. Call it between
+// requests.
+func (c *CA) Forget(t testing.TB) {
+	t.Helper()
+	answers, err := startChallengeServers()
+	if err != nil {
+		t.Fatalf("start challenge servers: %v", err)
+	}
+	c.begin(t, answers)
+}
+
+// begin puts a new server behind the proxy.
+func (c *CA) begin(t testing.TB, answers *challengeServers) {
+	t.Helper()
+	options, logger := c.options, log.New(c.log, "", 0)
 	store := db.NewMemoryStore()
 	for id, key := range options.ExternalAccounts {
 		if err := store.AddExternalAccountKeyByID(id, key); err != nil {
@@ -130,24 +157,16 @@ func Start(t testing.TB, options Options) *CA {
 		t.Fatal(err)
 	}
 	frontEnd := wfe.New(logger, store, validator, authority, []string{"ca.example"}, true, len(options.ExternalAccounts) > 0, 3, 3)
-
-	proxy := faultproxy.New(frontEnd.Handler())
-	server := httptest.NewUnstartedServer(proxy)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // connections that the proxy breaks
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	running := &CA{
-		URL: server.URL, DirectoryURL: server.URL + PathDirectory, HTTPClient: server.Client(), Faults: proxy, Challenges: answers.server, log: lines,
-		management: frontEnd.ManagementHandler(),
-	}
+	front := frontEnd.Handler()
+	c.front.Store(&front)
+	c.management, c.Roots = frontEnd.ManagementHandler(), nil
 	for i := range authority.GetNumberOfRootCerts() {
 		root, err := x509.ParseCertificate(authority.GetRootCert(i).DER)
 		if err != nil {
 			t.Fatal(err)
 		}
-		running.Roots = append(running.Roots, root)
+		c.Roots = append(c.Roots, root)
 	}
-	return running
 }
 
 // challengeServers are what validations ask. They live as long as the process.
