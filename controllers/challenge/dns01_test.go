@@ -19,14 +19,17 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/internal/dns01"
+	"github.com/certwright/certwright/internal/dns01/worker"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
@@ -364,7 +367,7 @@ func TestTokenThatIsNotGivenSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	accounts := schema.GroupResource{Resource: "serviceaccounts"}
 	for want, err := range map[string]error{
-		`service account "route53" does not exist in namespace "shop"`: apierrors.NewNotFound(accounts, "route53"),
+		`service account "route53" does not exist in namespace "shop"`:                                                                   apierrors.NewNotFound(accounts, "route53"),
 		`the operator may not: its own service account needs the verb create on serviceaccounts/token for "route53" in namespace "shop"`: apierrors.NewForbidden(accounts, "route53", errors.New("no")),
 	} {
 		access := Access{Namespace: "shop", tokens: refusedTokens{err: err}}
@@ -372,6 +375,38 @@ func TestTokenThatIsNotGivenSaysWhatToDo(t *testing.T) {
 			t.Errorf("error %v\nwant  %s", err, want)
 		}
 	}
+}
+
+func TestErrorsOfTheWorkerSayWhichStepFailed(t *testing.T) {
+	t.Parallel()
+	// The program can not be started, which is an error like any other.
+	d := newTestDNS(t, func(c *DNS01Config) { c.Worker = worker.New(worker.Options{Path: "/does/not/exist"}) })
+	c := dnsChallenge("1", "shop.example.com", func(spec *acmev1.ChallengeSpec) {
+		spec.Solver.DNS01.Provider = &acmev1.ACMEIssuerDNS01ProviderNamed{Name: "pdns"}
+	})
+	d.client = fake.NewClientBuilder().WithScheme(acmeScheme(t)).WithObjects(c).Build()
+	p, _, err := d.provider(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := dns01.Record{FQDN: "_acme-challenge.shop.example.com.", Zone: "example.com."}
+	for want, do := range map[string]func(context.Context, dns01.Record) error{
+		`add TXT record "_acme-challenge.shop.example.com.": the DNS worker failed: `:    p.EnsureTXT,
+		`remove TXT record "_acme-challenge.shop.example.com.": the DNS worker failed: `: p.RemoveTXT,
+	} {
+		if err := do(t.Context(), record); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v\nwant  %s...", err, want)
+		}
+	}
+}
+
+func acmeScheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	s := runtime.NewScheme()
+	if err := acmev1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestLocksWaitForEachOtherByName(t *testing.T) {

@@ -33,7 +33,27 @@ func (d *solveDNS) byWorker(ctx context.Context, c *acmev1.Challenge, access Acc
 	if settings == nil {
 		return nil, errors.New("find DNS provider: the solver names none")
 	}
-	return d.Worker.Provider(settings, &annotation{client: d.client, challenge: client.ObjectKeyFromObject(c), uid: c.UID}), nil
+	return stepTeller{d.Worker.Provider(settings, &annotation{client: d.client, challenge: client.ObjectKeyFromObject(c), uid: c.UID})}, nil
+}
+
+// stepTeller says in errors which record was to be changed: a provider of the
+// worker says what it did itself, in its own words.
+type stepTeller struct{ provider dns01.Provider }
+
+// EnsureTXT implements dns01.Provider.
+func (s stepTeller) EnsureTXT(ctx context.Context, record dns01.Record) error {
+	if err := s.provider.EnsureTXT(ctx, record); err != nil {
+		return fmt.Errorf("add TXT record %q: %w", record.FQDN, err)
+	}
+	return nil
+}
+
+// RemoveTXT implements dns01.Provider.
+func (s stepTeller) RemoveTXT(ctx context.Context, record dns01.Record) error {
+	if err := s.provider.RemoveTXT(ctx, record); err != nil {
+		return fmt.Errorf("remove TXT record %q: %w", record.FQDN, err)
+	}
+	return nil
 }
 
 // tokenSeconds is how long a token of a service account is good for. It is used
