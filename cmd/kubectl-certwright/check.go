@@ -63,12 +63,12 @@ func (c *cli) runCheck(ctx context.Context, wait, interval time.Duration) error 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if time.Since(begin)+interval > wait {
-			return not("The cert-manager API is not ready: %s", why)
-		}
-		if why != last {
+		if wait > 0 && why != last {
 			last = why
 			c.tell("Not ready: %s", why)
+		}
+		if time.Since(begin)+interval > wait {
+			return not("The cert-manager API is not ready: %s", why)
 		}
 		select {
 		case <-ctx.Done():

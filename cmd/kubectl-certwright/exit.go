@@ -17,26 +17,28 @@ const (
 	exitNot   = 3 // all went well, but what was asked for is not so: declined, failed, out of time
 )
 
-// exitCode is an error that ends the command with a code of its own.
-type exitCode struct {
+// codedError is an error that ends the command with a code of its own.
+type codedError struct {
 	code int
 	error
 }
 
-func (e exitCode) Unwrap() error { return e.error }
+func (e codedError) Unwrap() error { return e.error }
 
 // usage is an error in the command line.
-func usage(format string, args ...any) error { return exitCode{exitUsage, fmt.Errorf(format, args...)} }
+func usage(format string, args ...any) error {
+	return codedError{exitUsage, fmt.Errorf(format, args...)}
+}
 
 // not is what was asked for and did not come about.
-func not(format string, args ...any) error { return exitCode{exitNot, fmt.Errorf(format, args...)} }
+func not(format string, args ...any) error { return codedError{exitNot, fmt.Errorf(format, args...)} }
 
 // isNoMatch tells whether the API server does not have a kind.
 func isNoMatch(err error) bool { return meta.IsNoMatchError(err) }
 
 // codeOf is the exit code of what a command returned.
 func codeOf(err error) int {
-	var e exitCode
+	var e codedError
 	switch {
 	case err == nil:
 		return exitOK

@@ -36,7 +36,7 @@ func (c *cli) inspect() *cobra.Command {
 
 // inspection is the output for programs.
 type inspection struct {
-	*certificateView
+	certificateView
 	Trusted string `json:"trustedByThisComputer"`
 	CRL     string `json:"crlStatus,omitempty"`
 	OCSP    string `json:"ocspStatus,omitempty"`
@@ -52,13 +52,13 @@ func (c *cli) runInspect(ctx context.Context, o *output, name string, network bo
 		return fmt.Errorf("read Secret: %w", err)
 	}
 	if len(secret.Data[cmmeta.TLSCertKey]) == 0 {
-		return fmt.Errorf("Secret %s has no certificate in %s", name, cmmeta.TLSCertKey) //nolint:revive,staticcheck // a kind is a name
+		return fmt.Errorf("Secret %s has no certificate in %s", name, cmmeta.TLSCertKey) //nolint:staticcheck // a kind is a name
 	}
 	chain, err := pki.DecodeCertificates(secret.Data[cmmeta.TLSCertKey])
 	if err != nil {
 		return fmt.Errorf("read certificate in Secret %s: %w", name, err)
 	}
-	v := &inspection{certificateView: viewCertificate(chain[0]), Trusted: c.trusted(chain)}
+	v := &inspection{certificateView: *viewCertificate(chain[0]), Trusted: c.trusted(chain)}
 	if network {
 		issuer := issuerOf(chain, secret.Data[cmmeta.TLSCAKey])
 		v.CRL, v.OCSP = c.crlStatus(ctx, chain[0], issuer), c.ocspStatus(ctx, chain[0], issuer)

@@ -139,7 +139,7 @@ func (w *world) programs() string {
 		// What kubectl does with a word that is no command of its own.
 		"kubectl": fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = certwright ]; then shift; exec kubectl-certwright \"$@\"; fi\nexec %s/controlplane kubectl \"$@\"\n", lines[len(lines)-1]),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
 			w.Fatal(err)
 		}
 	}

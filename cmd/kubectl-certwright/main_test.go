@@ -121,11 +121,11 @@ func (w *world) do(answers string, args ...string) ran {
 }
 
 // begin runs a command beside the test; what it returns waits for its end.
-func (w *world) begin(answers string, args ...string) (end func() ran) {
+func (w *world) begin(answers string, args ...string) func() ran {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	_, end = w.start(ctx, answers, args...)
-	return func() ran { defer cancel(); return end() }
+	_, ended := w.start(ctx, answers, args...)
+	return func() ran { defer cancel(); return ended() }
 }
 
 // watch runs a command that is to be interrupted, by stop.

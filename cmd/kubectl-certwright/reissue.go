@@ -38,7 +38,7 @@ how long it takes is shown before anything is done; --dry-run ends there. The ca
   kubectl certwright reissue leave-old-ca --issuer ClusterIssuer/old --per-hour 50 -n cert-manager --namespaces '*'`,
 		Args: exactly("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := f.object(args[0], cmd)
+			r, err := f.object(args[0], cmd.Flags().Changed("hold"))
 			if err != nil {
 				return err
 			}
@@ -71,53 +71,63 @@ how long it takes is shown before anything is done; --dry-run ends there. The ca
 	return cmd
 }
 
-// object is the campaign that the flags ask for.
-func (f *reissueFlags) object(name string, cmd *cobra.Command) (*v1alpha1.Reissue, error) {
-	if err := f.output.check(); err != nil {
-		return nil, err
-	}
-	r := &v1alpha1.Reissue{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ReissueSpec{MaxInFlight: f.maxInFlight}}
-	s := &r.Spec.Selector
-	s.Namespaces, s.PublicKeyHash, s.SignatureAlgorithm = f.namespaces, f.keyHash, f.signatureAlgorithm
+// check finds what the API server would refuse, or can not know to be wrong.
+func (f *reissueFlags) check(holdSet bool) error {
 	narrowed := f.issuer != "" || f.issuedBefore != "" || f.keyHash != "" || f.signatureAlgorithm != ""
 	switch {
 	case f.all && (f.selector != "" || narrowed):
-		return nil, usage("--all is all Certificates: say nothing else of them")
+		return usage("--all is all Certificates: say nothing else of them")
 	case !f.all && f.selector == "" && !narrowed:
-		return nil, usage("say which Certificates: --selector, --issuer, --issued-before, --key-hash, --signature-algorithm, or --all")
-	case f.revokeReason != "" && !f.revoke, cmd.Flags().Changed("hold") && !f.revoke:
-		return nil, usage("--revoke-reason and --hold go with --revoke")
+		return usage("say which Certificates: --selector, --issuer, --issued-before, --key-hash, --signature-algorithm, or --all")
+	case (f.revokeReason != "" || holdSet) && !f.revoke:
+		return usage("--revoke-reason and --hold go with --revoke")
 	case f.perHour < 0 || f.maxInFlight < 0:
-		return nil, usage("--per-hour and --max-in-flight are 1 at least")
+		return usage("--per-hour and --max-in-flight are 1 at least")
 	}
-	var err error
-	if f.all {
-		s.Labels = &metav1.LabelSelector{}
-	} else if f.selector != "" {
-		if s.Labels, err = metav1.ParseToLabelSelector(f.selector); err != nil {
-			return nil, usage("--selector: %w", err)
-		}
+	return f.output.check()
+}
+
+// object is the campaign that the flags ask for.
+func (f *reissueFlags) object(name string, holdSet bool) (*v1alpha1.Reissue, error) {
+	if err := f.check(holdSet); err != nil {
+		return nil, err
 	}
-	if f.issuer != "" {
-		if s.IssuerRef, err = parseIssuer(f.issuer); err != nil {
-			return nil, err
-		}
+	selector, err := f.what()
+	if err != nil {
+		return nil, err
 	}
-	if f.issuedBefore != "" {
-		if s.IssuedBefore, err = parseTime(f.issuedBefore); err != nil {
-			return nil, err
-		}
-	}
+	r := &v1alpha1.Reissue{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ReissueSpec{Selector: selector, MaxInFlight: f.maxInFlight}}
 	if f.perHour > 0 {
 		r.Spec.PerHour = ptr.To(f.perHour)
 	}
 	if f.revoke {
 		r.Spec.Revoke = &v1alpha1.ReissueRevoke{Reason: v1alpha1.RevocationReason(f.revokeReason)}
-		if cmd.Flags().Changed("hold") {
+		if holdSet {
 			r.Spec.Revoke.Hold = &metav1.Duration{Duration: f.hold}
 		}
 	}
 	return r, nil
+}
+
+// what is the selector that the flags say.
+func (f *reissueFlags) what() (s v1alpha1.ReissueSelector, err error) {
+	s.Namespaces, s.PublicKeyHash, s.SignatureAlgorithm = f.namespaces, f.keyHash, f.signatureAlgorithm
+	if f.all {
+		s.Labels = &metav1.LabelSelector{}
+	} else if f.selector != "" {
+		if s.Labels, err = metav1.ParseToLabelSelector(f.selector); err != nil {
+			return s, usage("--selector: %w", err)
+		}
+	}
+	if f.issuer != "" {
+		if s.IssuerRef, err = parseIssuer(f.issuer); err != nil {
+			return s, err
+		}
+	}
+	if f.issuedBefore != "" {
+		s.IssuedBefore, err = parseTime(f.issuedBefore)
+	}
+	return s, err
 }
 
 func parseTime(text string) (*metav1.Time, error) {

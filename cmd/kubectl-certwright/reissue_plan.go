@@ -94,6 +94,7 @@ func (t *terminal) showCertificates(s *v1alpha1.ReissueStatus) {
 			state.colour = red
 		case v1alpha1.ReissueInFlight:
 			state.colour = yellow
+		case v1alpha1.ReissueNext: // as it is to be
 		}
 		rows = append(rows, []cell{{text: crt.Name}, state, {text: crt.Message}})
 	}

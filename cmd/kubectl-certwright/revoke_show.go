@@ -46,7 +46,7 @@ func (c *cli) showTarget(ctx context.Context, api *cluster, r *v1alpha1.Revocati
 		}
 	}
 	t.say("What happens")
-	for i, step := range steps(r, f) {
+	for i, step := range steps(r) {
 		t.say("  %d. %s", i+1, step)
 	}
 	return nil
@@ -79,12 +79,12 @@ func (c *cli) showUses(ctx context.Context, api *cluster, secret string) error {
 }
 
 // steps says what a Revocation will do.
-func steps(r *v1alpha1.Revocation, f *found) []string {
+func steps(r *v1alpha1.Revocation) []string {
 	var all []string
 	hold := ptr.Deref(r.Spec.Hold, metav1.Duration{Duration: defaultHold}).Duration
 	switch {
 	case !reissues(&r.Spec):
-		all = append(all, "the CA is asked at once; whoever checks refuses the certificate from then on, and nothing is issued in its place")
+		all = append(all, "the CA is asked at once; whoever checks refuses the certificate from then on, and nothing is issued in its place until you ask for it (renew)")
 	case hold == 0:
 		all = append(all,
 			"another key and certificate are issued and stored in the Secret",
@@ -95,11 +95,7 @@ func steps(r *v1alpha1.Revocation, f *found) []string {
 			fmt.Sprintf("%s after that the CA is asked to revoke the old certificate; what has not loaded the new one by then is refused by whoever checks", short(hold)))
 	}
 	if r.Spec.Reason == v1alpha1.KeyCompromise {
-		step := "the key is remembered as compromised: no Certificate may have it again"
-		if f.certificate != "" && !reissues(&r.Spec) {
-			step += ", so a Certificate that still has it is issued anew with another"
-		}
-		all = append(all, step)
+		all = append(all, "the key is remembered as compromised: no Certificate may have it again")
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -43,20 +44,19 @@ func (t *terminal) table(rows [][]cell) {
 	}
 }
 
-// fields writes names and values, one pair a line, indented.
+// fields writes names and values, which come by turns, one pair a line.
 func (t *terminal) fields(indent string, pairs ...string) {
 	width := 0
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			width = max(width, utf8.RuneCountInString(pairs[i])+1)
+	shown := pairs[:0:0]
+	for pair := range slices.Chunk(pairs, 2) {
+		if pair[len(pair)-1] != "" {
+			shown = append(shown, pair...)
+			width = max(width, utf8.RuneCountInString(pair[0])+1)
 		}
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] == "" {
-			continue
-		}
-		lines := strings.Split(pairs[i+1], "\n")
-		t.say("%s%-*s  %s", indent, width, pairs[i]+":", lines[0])
+	for pair := range slices.Chunk(shown, 2) {
+		lines := strings.Split(pair[len(pair)-1], "\n")
+		t.say("%s%-*s  %s", indent, width, pair[0]+":", lines[0])
 		for _, more := range lines[1:] {
 			t.say("%s%-*s  %s", indent, width, "", more)
 		}

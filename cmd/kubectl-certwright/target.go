@@ -66,7 +66,7 @@ func (c *cluster) findCertificate(ctx context.Context, name string) (*found, err
 		f.note = "you may not read its Secret: what is shown is the certificate of its last request"
 		return f, c.leafOfLastRequest(ctx, crt, f)
 	case apierrors.IsNotFound(err):
-		return nil, fmt.Errorf("Secret %s is not there; name the certificate by --request, or by --pem and --issuer", crt.Spec.SecretName) //nolint:revive,staticcheck // a kind is a name
+		return nil, fmt.Errorf("Secret %s is not there; name the certificate by --request, or by --pem and --issuer", crt.Spec.SecretName) //nolint:staticcheck // a kind is a name
 	case err != nil:
 		return nil, fmt.Errorf("read Secret: %w", err)
 	}

@@ -25,7 +25,7 @@ type terminal struct {
 }
 
 func newTerminal() *terminal {
-	is := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) } //nolint:gosec // a file descriptor is a small number
+	is := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 	_, plain := os.LookupEnv("NO_COLOR")
 	return &terminal{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
