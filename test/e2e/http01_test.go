@@ -95,11 +95,11 @@ func TestIngressOfTheUserIsEditedInPlaceAndLeftAsItWas(t *testing.T) {
 func TestOperatorAnswersChallengesItselfWithoutPods(t *testing.T) {
 	j := newJourney(t)
 	t.Cleanup(func() {
-		if err := j.checkout.Install(context.Background(), j.node.Kubeconfig, j.image, true); err != nil {
+		if err := j.install(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := j.checkout.Install(t.Context(), j.node.Kubeconfig, j.image, true, "http01SolverMode=Shared"); err != nil {
+	if err := j.install(t.Context(), "http01SolverMode=Shared"); err != nil {
 		t.Fatal(err)
 	}
 	gateway := j.issuer(j.acmeIssuerWith(j.namespace, pebbleDirectory, gatewaySolver()))

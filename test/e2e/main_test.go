@@ -100,10 +100,16 @@ func start(ctx context.Context) (w *world, down func() error, err error) {
 		return nil, down, err
 	}
 	w.image = images.Ref()
-	if err := w.checkout.Install(ctx, w.node.Kubeconfig, w.image, true); err != nil {
+	if err := w.install(ctx); err != nil {
 		return nil, down, err
 	}
 	return w, down, w.connect(ctx)
+}
+
+// install installs the chart, with more values if there are any.
+func (w *world) install(ctx context.Context, values ...string) error {
+	values = append(values, "dns01RecursiveNameservers="+nameserver)
+	return w.checkout.Install(ctx, w.node.Kubeconfig, w.image, true, values...)
 }
 
 func (w *world) connect(ctx context.Context) error {
