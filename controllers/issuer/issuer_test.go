@@ -15,24 +15,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/internal/issuers"
-	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/test/apiserver"
+	"github.com/certwright/certwright/test/operator"
 )
 
 func TestMain(m *testing.M) {
@@ -53,43 +47,13 @@ func start(t *testing.T) cluster {
 	t.Helper()
 	restConfig := apiserver.Start(t)
 	namespace := apiserver.Namespace(t, restConfig)
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme, v1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cacheOptions := kube.CacheOptions()
-	cacheOptions.DefaultNamespaces = map[string]cache.Config{namespace: {}}
-	mgr, err := ctrl.NewManager(restConfig, ctrl.Options{
-		Scheme: scheme, Cache: cacheOptions, Client: kube.ClientOptions(),
-		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: new(true)},
-	})
-	if err != nil {
+	scheme := operator.Scheme(t)
+	o := operator.New(t, restConfig, scheme, namespace)
+	signers, _ := o.Issuers(time.Now)
+	if err := Setup(o.Manager, Config{Clock: time.Now, Signers: signers, Secrets: o.Secrets, ClusterResourceNamespace: namespace}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		t.Fatal(err)
-	}
-	foreign, err := kube.NewForeignSecrets(mgr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
-	signers, _ := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: namespace, Random: rand.Reader, Clock: time.Now})
-	if err := Setup(mgr, Config{Clock: time.Now, Signers: signers, Secrets: secrets, ClusterResourceNamespace: namespace}); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run manager: %v", err)
-		}
-	})
+	o.Start()
 	c, err := client.New(restConfig, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
