@@ -20,24 +20,18 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/internal/issuers"
-	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/test/apiserver"
+	"github.com/certwright/certwright/test/operator"
 )
 
 func TestMain(m *testing.M) {
@@ -101,50 +95,20 @@ func start(t *testing.T, change func(*Config)) cluster {
 	t.Helper()
 	restConfig := apiserver.Start(t)
 	namespace := apiserver.Namespace(t, restConfig)
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, cmv1.AddToScheme, acmev1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
+	scheme := operator.Scheme(t)
 	count := &counter{counts: map[string]int{}}
 	watched := rest.CopyConfig(restConfig)
 	watched.Wrap(count.wrap)
-	cacheOptions := kube.CacheOptions()
-	cacheOptions.DefaultNamespaces = map[string]cache.Config{namespace: {}}
-	mgr, err := ctrl.NewManager(watched, ctrl.Options{
-		Scheme: scheme, Cache: cacheOptions, Client: kube.ClientOptions(),
-		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: new(true)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		t.Fatal(err)
-	}
-	foreign, err := kube.NewForeignSecrets(mgr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
-	signers, _ := issuers.New(issuers.Config{Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: namespace, Random: rand.Reader, Clock: time.Now})
-	cfg := Config{Clock: time.Now, Signers: signers, Secrets: secrets}
+	o := operator.New(t, watched, scheme, namespace)
+	signers, _ := o.Issuers(time.Now)
+	cfg := Config{Clock: time.Now, Signers: signers, Secrets: o.Secrets}
 	if change != nil {
 		change(&cfg)
 	}
-	if err := Setup(mgr, cfg); err != nil {
+	if err := Setup(o.Manager, cfg); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run manager: %v", err)
-		}
-	})
+	o.Start()
 	c, err := client.New(restConfig, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)
