@@ -160,7 +160,7 @@ func stopWithin(ctx context.Context, c Config, grace time.Duration) error {
 // take takes the lock, unless somebody holds it.
 func take(lock *os.File) (bool, error) {
 	for {
-		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor is a small number
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
 		case err == nil:
 			return true, nil
