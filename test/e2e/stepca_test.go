@@ -20,9 +20,10 @@ import (
 // clusterDNS is the node's.
 const clusterDNS = "10.96.0.10:53"
 
-// mostCARequests is how often a CA is asked for one certificate (issue 4's
-// budget), account and polls included.
-const mostCARequests = 12
+// mostCARequests is how often a CA is asked for one certificate, polls included:
+// the budget of ten, and three for the account (a nonce, a look whether there is
+// one, the registration).
+const mostCARequests = 10 + 3
 
 // step-ca has no renewal information, no profiles, and no change of the
 // account's key.
