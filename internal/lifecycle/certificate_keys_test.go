@@ -85,3 +85,29 @@ func simRequest(t testing.TB, keyPEM []byte, want *pki.Request) []byte {
 	simRequests.Store(name, csr)
 	return csr
 }
+
+// forget drops what was read of certificates that are nowhere any more.
+func (w *certificateWorld) forget() {
+	if len(w.parsed.chains) < 64 {
+		return
+	}
+	for text := range w.parsed.chains {
+		if !w.stored(text) {
+			delete(w.parsed.chains, text)
+		}
+	}
+}
+
+func (w *certificateWorld) stored(chain string) bool {
+	for _, world := range append(w.others, w) {
+		if world.secret != nil && string(world.secret.data[TLSCert]) == chain {
+			return true
+		}
+		for _, req := range world.requests {
+			if string(req.Status.Certificate) == chain {
+				return true
+			}
+		}
+	}
+	return false
+}

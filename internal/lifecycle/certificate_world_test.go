@@ -431,32 +431,6 @@ func (w *certificateWorld) signCheaply(req *cmv1.CertificateRequest, lifetime ti
 	w.answer(req, cmmeta.ConditionTrue, cmv1.CertificateRequestReasonIssued, "issued")
 }
 
-// forget drops what was read of certificates that are nowhere any more.
-func (w *certificateWorld) forget() {
-	if len(w.parsed.chains) < 64 {
-		return
-	}
-	for text := range w.parsed.chains {
-		if !w.stored(text) {
-			delete(w.parsed.chains, text)
-		}
-	}
-}
-
-func (w *certificateWorld) stored(chain string) bool {
-	for _, world := range append(w.others, w) {
-		if world.secret != nil && string(world.secret.data[TLSCert]) == chain {
-			return true
-		}
-		for _, req := range world.requests {
-			if string(req.Status.Certificate) == chain {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // refuse answers a request with a failure.
 func (w *certificateWorld) refuse(req *cmv1.CertificateRequest, message string) {
 	req.Status.FailureTime = stamp(w.now)
