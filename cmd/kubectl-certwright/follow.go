@@ -21,7 +21,10 @@ func follow[T client.Object](ctx context.Context, api client.WithWatch, object T
 	key := client.ObjectKeyFromObject(object)
 	for {
 		if err := api.Get(ctx, key, object); err != nil {
-			if apierrors.IsNotFound(err) {
+			switch {
+			case ctx.Err() != nil: // not every error of the client says that this is why
+				return ctx.Err()
+			case apierrors.IsNotFound(err):
 				return not("%s was deleted by somebody", key.Name)
 			}
 			return fmt.Errorf("read %s: %w", key.Name, err)
