@@ -356,3 +356,21 @@ func FuzzDecodeRevocationList(f *testing.F) {
 		}
 	})
 }
+
+func TestACertificateOfOursMaySignListsWhenItsUsagesSaySo(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		usages []string
+		can    bool
+	}{
+		{[]string{"cert sign", "crl sign"}, true},
+		{[]string{"crl sign", "digital signature"}, true},
+		{[]string{"cert sign"}, false},
+		{nil, false}, // the default, which is for leaves
+	} {
+		a := authority{}.issue(t, Request{Subject: pkix.Name{CommonName: "CA"}, Usages: row.usages, EncodeUsages: true}, Profile{IsCA: true, Usages: row.usages})
+		if _, err := NewListSigner(a.cert, a.key); (err == nil) != row.can {
+			t.Errorf("usages %v: %v", row.usages, err)
+		}
+	}
+}
