@@ -236,6 +236,7 @@ func TestRequestsOfACAAreApprovedAndIssuedInOneWriteEach(t *testing.T) {
 	c.issuer(t, "ca", cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "ca"}})
 	c.create(t, c.request(t, "first", "ca", newKey(t), nil))
 	c.until(t, "first", "Approved Ready=Issued")
+	c.untilEvents(t, "first", "CertificateIssued", "cert-manager.io")
 	c.counter.take() // of starting up: discovery, the permission, the CA's Secret
 
 	const many = 20

@@ -178,7 +178,7 @@ func TestNextChallenge(t *testing.T) {
 				s.Slot, s.Shared, s.PresentSince = SlotTaken, true, now
 				s.Present = map[SolverObject]bool{SolverResponder: true, SolverIngress: true}
 			}, at: time.Second,
-			action: StartSelfCheck{}, wake: 3 * time.Second,
+			action: StartSelfCheck{}, wake: quietly,
 		},
 		"an HTTPRoute instead of an Ingress": {
 			edit: func(s *ChallengeSeen) {

@@ -29,7 +29,7 @@ type row struct {
 }
 
 func allRows() []row {
-	return slices.Concat(certificateRows, certificateRequestRows, issuerRows, solverRows, dnsRows, vaultRows, venafiRows, orderRows, challengeRows)
+	return slices.Concat(certificateRows, certificateRequestRows, issuerRows, solverRows, dnsRows, vaultRows, venafiRows, orderRows, challengeRows, revocationRows)
 }
 
 func TestRules(t *testing.T) {
