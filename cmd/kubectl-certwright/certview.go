@@ -44,7 +44,7 @@ func viewCertificate(cert *x509.Certificate) *certificateView {
 		NotBefore: metav1.NewTime(cert.NotBefore), NotAfter: metav1.NewTime(cert.NotAfter),
 		Issuer: cert.Issuer.String(), Subject: cert.Subject.String(),
 		Signature: cert.SignatureAlgorithm.String(), PublicKey: publicKey(cert), PublicKeyHash: keyHash(cert),
-		Serial: fmt.Sprintf("%x", cert.SerialNumber), Fingerprint: hex.EncodeToString(sum[:]), IsCA: cert.IsCA,
+		Serial: serialOf(cert), Fingerprint: hex.EncodeToString(sum[:]), IsCA: cert.IsCA,
 		SubjectKeyID: hex.EncodeToString(cert.SubjectKeyId), AuthorityKeyID: hex.EncodeToString(cert.AuthorityKeyId),
 		CRLs: cert.CRLDistributionPoints, OCSPServers: cert.OCSPServer,
 	}

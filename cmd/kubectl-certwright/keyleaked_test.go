@@ -189,7 +189,7 @@ func TestCommandsOfThePageAboutLeakedKeysDoWhatItSays(t *testing.T) {
 		said[i] = string(out)
 	}
 
-	serials := fmt.Sprintf("%X", old["shop"].SerialNumber)
+	serials := strings.ToUpper(serialOf(old["shop"]))
 	for what, there := range map[string]bool{
 		"the key's hash is in the status": strings.Contains(said[0], keyHash(old["shop"])),
 		"the key's Certificate is found":  strings.Contains(said[1], w.namespace+"/shop"),
@@ -213,10 +213,10 @@ func TestCommandsOfThePageAboutLeakedKeysDoWhatItSays(t *testing.T) {
 	for _, name := range names {
 		revoked := false
 		for _, r := range revocations.Items {
-			revoked = revoked || r.Status.SerialNumber == fmt.Sprintf("%x", old[name].SerialNumber) && isTrue(r.Status.Conditions, v1alpha1.RevocationRevoked)
+			revoked = revoked || r.Status.SerialNumber == serialOf(old[name]) && isTrue(r.Status.Conditions, v1alpha1.RevocationRevoked)
 		}
 		if !revoked {
-			t.Errorf("the old certificate of %s is not revoked", name)
+			t.Errorf("the old certificate of %s (%s) is not revoked: %+v\n%s", name, serialOf(old[name]), revocations.Items, strings.Join(said, "\n---\n"))
 		}
 	}
 }

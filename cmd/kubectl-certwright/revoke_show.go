@@ -29,7 +29,7 @@ func (c *cli) showTarget(ctx context.Context, api *cluster, r *v1alpha1.Revocati
 	if f.leaf != nil {
 		t.fields("  ",
 			"names", strings.Join(names(f.leaf), ", "),
-			"serial", fmt.Sprintf("%x", f.leaf.SerialNumber),
+			"serial", serialOf(f.leaf),
 			"issuer", issuerText(f.issuer),
 			"signed by", f.leaf.Issuer.String(),
 			"expires", c.until(f.leaf.NotAfter),

@@ -124,7 +124,7 @@ func (c *cli) certificateNode(ctx context.Context, api *cluster, crt *cmv1.Certi
 	}
 	secret := &node{Kind: "Secret", Name: crt.Spec.SecretName, Message: cmp.Or(s.secret.missing, s.secret.value.broke)}
 	if leaf := s.secret.value.leaf; leaf != nil {
-		secret.Message = fmt.Sprintf("serial %x, expires %s", leaf.SerialNumber, c.in(&metav1.Time{Time: leaf.NotAfter}))
+		secret.Message = fmt.Sprintf("serial %s, expires %s", serialOf(leaf), c.in(&metav1.Time{Time: leaf.NotAfter}))
 	}
 	root.Children = append(root.Children, c.issuerNode(s), secret)
 	for i := range s.requests.value {

@@ -54,3 +54,9 @@ func short(d time.Duration) string {
 		return fmt.Sprintf("%ds", seconds)
 	}
 }
+
+// serialOf is a serial number as openssl and the status of a Revocation write
+// it: two digits for each byte.
+func serialOf(cert *x509.Certificate) string {
+	return hex.EncodeToString(cert.SerialNumber.Bytes())
+}

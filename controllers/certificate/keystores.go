@@ -65,7 +65,9 @@ func (r *reconciler) keystores(ctx context.Context, crt *cmv1.Certificate, conte
 // storesOf makes one pair of stores, or takes the present ones.
 func (r *reconciler) storesOf(crt types.NamespacedName, p *storePair, password string, material func() (*storeMaterial, error), content, present map[string][]byte) (map[string][]byte, error) {
 	made := map[string][]byte{}
-	for key, trust := range map[string]bool{p.keystore: false, p.truststore: true} {
+	// In this order, always: of two that can not be made, the first is told of.
+	for _, key := range []string{p.keystore, p.truststore} {
+		trust := key == p.truststore
 		if trust && len(content[lifecycle.CACert]) == 0 {
 			continue // nothing to trust is known
 		}
