@@ -110,7 +110,7 @@ func TestOrderIsGivenUpWhateverOfItIsGone(t *testing.T) {
 		"authorization deactivated": {testca.PathAuthz, status("pending", "deactivated"), acmev1.Invalid},
 		"authorization expired":     {testca.PathAuthz, status("pending", "expired"), acmev1.Expired},
 		"authorization revoked":     {testca.PathAuthz, status("pending", "revoked"), acmev1.Invalid},
-		"order invalid":             {testca.PathOrder, status("ready", "invalid"), acmev1.Invalid},
+		"order invalid":             {testca.PathFinalize, status("processing", "invalid"), acmev1.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
