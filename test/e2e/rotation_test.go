@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -22,6 +24,9 @@ func TestWhenACAIsReplacedItsCertificatesAreIssuedAnew(t *testing.T) {
 	names := []string{"first", "second", "third"}
 	for _, name := range names {
 		p.secret(name, p.issue(name+".example"))
+	}
+	p.untilSecretsAreSeen()
+	for _, name := range names {
 		p.create(p.manifest(name))
 	}
 	for _, name := range names {
@@ -50,4 +55,21 @@ func TestWhenACAIsReplacedItsCertificatesAreIssuedAnew(t *testing.T) {
 		})
 	}
 	p.untilClean()
+}
+
+// untilSecretsAreSeen waits until the operator knows the Secrets that there are:
+// it knows a later one, with the same label, from the same watch.
+func (p *peer) untilSecretsAreSeen() {
+	p.Helper()
+	_, cert, key := authority(p.T)
+	p.create(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: "last", Labels: map[string]string{"controller.cert-manager.io/fao": "true"}},
+		Type:       corev1.SecretTypeTLS,
+		Data:       map[string][]byte{corev1.TLSCertKey: cert, corev1.TLSPrivateKeyKey: key},
+	})
+	p.create(&cmv1.Issuer{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: "last"},
+		Spec:       cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "last"}}},
+	})
+	p.untilIssuer("last", cmmeta.ConditionTrue)
 }
