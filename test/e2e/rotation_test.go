@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,9 +68,15 @@ func (p *peer) untilSecretsAreSeen() {
 		Type:       corev1.SecretTypeTLS,
 		Data:       map[string][]byte{corev1.TLSCertKey: cert, corev1.TLSPrivateKeyKey: key},
 	})
-	p.create(&cmv1.Issuer{
+	issuer := &cmv1.Issuer{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: "last"},
 		Spec:       cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "last"}}},
+	}
+	p.create(issuer)
+	p.until("the operator has seen the last Secret", time.Minute, func(ctx context.Context) (bool, string, error) {
+		err := p.api.Get(ctx, client.ObjectKeyFromObject(issuer), issuer)
+		return slices.ContainsFunc(issuer.Status.Conditions, func(c cmv1.IssuerCondition) bool {
+			return c.Type == cmv1.IssuerConditionReady && c.Status == cmmeta.ConditionTrue
+		}), fmt.Sprintf("%+v", issuer.Status.Conditions), err
 	})
-	p.untilIssuer("last", cmmeta.ConditionTrue)
 }
