@@ -53,9 +53,12 @@ func TestOperatorKilledDuringTheDemo(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- demo.Wait() }()
 
-	j.until("there is an Order", 3*time.Minute, func(ctx context.Context) (bool, string, error) {
-		names, err := j.names(ctx, &acmev1.OrderList{}, client.InNamespace(demoNamespace))
-		return len(names) > 0, fmt.Sprint(names), err
+	// Between the CA's answer and the write of its URL there is a moment, see
+	// lifecycle/order.go, in which a death makes Pebble take another order.
+	j.until("there is an Order that is placed", 3*time.Minute, func(ctx context.Context) (bool, string, error) {
+		orders := &acmev1.OrderList{}
+		err := j.api.List(ctx, orders, client.InNamespace(demoNamespace))
+		return len(orders.Items) > 0 && orders.Items[0].Status.URL != "", fmt.Sprintf("%d Orders", len(orders.Items)), err
 	})
 	running, err := j.operator(ctx)
 	if err != nil {
