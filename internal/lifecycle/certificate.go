@@ -145,6 +145,8 @@ func NextCertificate(seen CertificateSeen, now time.Time) CertificateDecision {
 	switch {
 	case seen.WantedErr != nil:
 		c.refuseSpec()
+	case seen.Secret.ofOthers() != "":
+		c.refuseSecret()
 	case seen.SecretOwner != "":
 		c.yieldSecret()
 	case IsIssuing(&c.Status):
