@@ -6,6 +6,8 @@
 //	ca_crl*.go      the revocation lists of such a CA: who signs and stores them,
 //	                and how certificates get on them
 //	acme.go         by an Order, which the order controller brings to an end
+//	vault*.go       by the PKI secrets engine of a Vault server: what the issuer
+//	                says, how it logs in, what its requests share
 //	accounts.go     the ACME account of an issuer: its key and its client;
 //	                registration.go makes the CA know it, rollover.go gives it
 //	                another key, deactivation.go ends it

@@ -55,16 +55,20 @@ type Config struct {
 	UserAgent string
 	// Observe is told of every HTTP request to an ACME CA; may be nil.
 	Observe func(acme.Request)
-	// Clock tells the ACME client the time.
+	// Clock tells the time to the clients of ACME and Vault.
 	Clock func() time.Time
+	// AmbientIssuers and AmbientClusterIssuers let Issuers and ClusterIssuers use
+	// the operator's own identity in a cloud.
+	AmbientIssuers, AmbientClusterIssuers bool
 }
 
 // Registry holds the signer of each kind of issuer.
 type Registry struct {
-	SelfSigned, CA, ACME Signer
+	SelfSigned, CA, ACME, Vault Signer
 
-	// CARevoker and ACMERevoker end what CA and ACME have signed; see RevokerFor.
-	CARevoker, ACMERevoker Revoker
+	// CARevoker, ACMERevoker and VaultRevoker end what CA, ACME and Vault have
+	// signed; see RevokerFor.
+	CARevoker, ACMERevoker, VaultRevoker Revoker
 }
 
 // New makes the signers, and the ACME accounts that one of them shares with the
@@ -72,13 +76,16 @@ type Registry struct {
 func New(cfg Config) (Registry, *Accounts) {
 	accounts := newAccounts(cfg)
 	authorities := newCA(cfg)
+	vaults := newVault(cfg)
 	return Registry{
 		SelfSigned: &selfSigned{secrets: cfg.Secrets, random: cfg.Random},
 		CA:         authorities,
 		ACME:       &acmeSigner{client: cfg.Client, accounts: accounts},
+		Vault:      vaults,
 
-		CARevoker:   authorities,
-		ACMERevoker: &acmeRevoker{accounts: accounts},
+		CARevoker:    authorities,
+		ACMERevoker:  &acmeRevoker{accounts: accounts},
+		VaultRevoker: vaults,
 	}, accounts
 }
 
@@ -92,8 +99,10 @@ func (r Registry) For(issuer cmv1.GenericIssuer) (Signer, error) {
 		return r.CA, nil
 	case TypeACME:
 		return r.ACME, nil
+	case TypeVault:
+		return r.Vault, nil
 	case "":
-		return nil, fmt.Errorf("the spec must have exactly one of %s, %s, %s", TypeACME, TypeCA, TypeSelfSigned)
+		return nil, fmt.Errorf("the spec must have exactly one of %s, %s, %s, %s", TypeACME, TypeCA, TypeSelfSigned, TypeVault)
 	default:
 		return nil, fmt.Errorf("issuers of type %s are not served", kind)
 	}

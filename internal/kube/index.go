@@ -126,5 +126,55 @@ func issuerSecrets(o client.Object) []string {
 			names = append(names, eab.Key.Name)
 		}
 	}
+	if spec.Vault != nil {
+		names = append(names, vaultSecrets(spec.Vault)...)
+	}
+	if spec.Venafi != nil {
+		names = append(names, venafiSecrets(spec.Venafi)...)
+	}
+	return names
+}
+
+// venafiSecrets names the Secrets by which an issuer reaches a CyberArk
+// Certificate Manager, each once.
+func venafiSecrets(spec *cmv1.VenafiIssuer) []string {
+	switch {
+	case spec.TPP != nil:
+		names := []string{spec.TPP.CredentialsRef.Name}
+		if ref := spec.TPP.CABundleSecretRef; ref != nil && ref.Name != names[0] {
+			names = append(names, ref.Name)
+		}
+		return names
+	case spec.Cloud != nil:
+		return []string{spec.Cloud.APITokenSecretRef.Name}
+	case spec.NGTS != nil:
+		return []string{spec.NGTS.CredentialsRef.Name}
+	}
+	return nil
+}
+
+// vaultSecrets names the Secrets by which an issuer reaches Vault and logs in,
+// each once.
+func vaultSecrets(spec *cmv1.VaultIssuer) []string {
+	var names []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, ref := range []*cmmeta.SecretKeySelector{spec.CABundleSecretRef, spec.ClientCertSecretRef, spec.ClientKeySecretRef, spec.Auth.TokenSecretRef} {
+		if ref != nil {
+			add(ref.Name)
+		}
+	}
+	if spec.Auth.AppRole != nil {
+		add(spec.Auth.AppRole.SecretRef.Name)
+	}
+	if spec.Auth.ClientCertificate != nil {
+		add(spec.Auth.ClientCertificate.SecretName)
+	}
+	if spec.Auth.Kubernetes != nil {
+		add(spec.Auth.Kubernetes.SecretRef.Name)
+	}
 	return names
 }

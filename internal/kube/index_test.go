@@ -45,6 +45,11 @@ func TestIndexes(t *testing.T) {
 		ExternalAccountBinding: &acmev1.ACMEExternalAccountBinding{Key: selector("eab")},
 	}}}
 	ca := cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "ca"}}}
+	vaultBy := func(auth cmv1.VaultAuth) *cmv1.Issuer {
+		return &cmv1.Issuer{Spec: cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{Vault: &cmv1.VaultIssuer{
+			Auth: auth, CABundleSecretRef: new(selector("roots")), ClientCertSecretRef: new(selector("client")), ClientKeySecretRef: new(selector("client")),
+		}}}}
+	}
 	crt := func(ref cmmeta.IssuerReference) *cmv1.Certificate {
 		return &cmv1.Certificate{Spec: cmv1.CertificateSpec{SecretName: "www-tls", IssuerRef: ref}}
 	}
@@ -77,6 +82,10 @@ func TestIndexes(t *testing.T) {
 		{"*v1.Issuer by secret", &cmv1.Issuer{Spec: acme}, []string{"account", "eab"}},
 		{"*v1.Issuer by secret", &cmv1.Issuer{Spec: ca}, []string{"ca"}},
 		{"*v1.Issuer by secret", &cmv1.Issuer{}, nil},
+		{"*v1.Issuer by secret", vaultBy(cmv1.VaultAuth{TokenSecretRef: new(selector("token"))}), []string{"roots", "client", "token"}},
+		{"*v1.Issuer by secret", vaultBy(cmv1.VaultAuth{AppRole: &cmv1.VaultAppRole{SecretRef: selector("approle")}}), []string{"roots", "client", "approle"}},
+		{"*v1.Issuer by secret", vaultBy(cmv1.VaultAuth{ClientCertificate: &cmv1.VaultClientCertificateAuth{SecretName: "client"}}), []string{"roots", "client"}},
+		{"*v1.Issuer by secret", vaultBy(cmv1.VaultAuth{Kubernetes: &cmv1.VaultKubernetesAuth{SecretRef: selector("jwt")}}), []string{"roots", "client", "jwt"}},
 		{"*v1.ClusterIssuer by secret", &cmv1.ClusterIssuer{Spec: ca}, []string{"ca"}},
 	}
 	registered := indexes{}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -86,7 +87,7 @@ func New(t testing.TB, options ...Option) *Server {
 	for _, option := range options {
 		option(server)
 	}
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of connections that tests break
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	s.URL = server.URL
@@ -127,11 +128,13 @@ type reply struct {
 	errors []string
 }
 
-func refuse(status int, message string) reply { return reply{status: status, errors: []string{message}} }
+func refuse(status int, message string) reply {
+	return reply{status: status, errors: []string{message}}
+}
 
 // denied is how Vault answers whatever a token may not do.
-func denied(more ...string) reply {
-	return reply{status: http.StatusForbidden, errors: append([]string{"1 error occurred:\n\t* permission denied\n\n"}, more...)}
+func denied() reply {
+	return refuse(http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n")
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -202,7 +205,7 @@ func (s *Server) route(r *request) reply {
 		return s.grant()
 	}
 	if r.token = s.find(r.Header.Get("X-Vault-Token")); r.token == nil {
-		return denied("2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
+		return refuse(http.StatusForbidden, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
 	}
 	switch r.path {
 	case "/v1/auth/token/lookup-self":
