@@ -138,9 +138,13 @@ func (r *Reconciler) takeSlot(ctx context.Context, s *sight) error {
 			processing = append(processing, c.UID)
 		}
 	}
-	me := waiter{key: client.ObjectKeyFromObject(s.Challenge), since: s.Challenge.CreationTimestamp.Time}
-	s.Slot = lifecycle.SlotRefused
-	if r.slots.take(s.Challenge.UID, me, processing) {
+	me := waiter{
+		key: client.ObjectKeyFromObject(s.Challenge), since: s.Challenge.CreationTimestamp.Time,
+		pod: r.shared == nil && s.Challenge.Spec.Solver.HTTP01 != nil,
+	}
+	taken, again := r.slots.take(s.Challenge.UID, me, processing, r.clock())
+	s.Slot, s.SlotAgain = lifecycle.SlotRefused, again
+	if taken {
 		s.Slot = lifecycle.SlotTaken
 	}
 	return nil

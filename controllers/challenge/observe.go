@@ -66,7 +66,7 @@ func (r *Reconciler) observe(ctx context.Context, key types.NamespacedName) (*si
 	r.observeRecord(ctx, s)
 	s.PresentSince = s.remember.presentedSince(s.IsPresented(), r.clock())
 	s.Check, s.Checking = r.checks.of(challenge.UID)
-	if s.Check != nil && s.Check.Verdict == lifecycle.SelfCheckUnreachable {
+	if s.Check != nil && s.Check.Verdict.Blind() {
 		return s, r.observeFailures(ctx, s)
 	}
 	return s, nil

@@ -16,15 +16,20 @@ func waiterNo(n int) waiter {
 
 func uidNo(n int) types.UID { return types.UID(fmt.Sprint(n)) }
 
+func takes(s *slots, n int, processing ...types.UID) bool {
+	taken, _ := s.take(uidNo(n), waiterNo(n), processing, started)
+	return taken
+}
+
 func TestSlotsAreLimited(t *testing.T) {
 	t.Parallel()
 	s := newSlots(2, make(chan wakeUp, 1))
 	for n, want := range []bool{true, true, false} {
-		if got := s.take(uidNo(n), waiterNo(n), nil); got != want {
+		if got := takes(s, n); got != want {
 			t.Errorf("challenge %d: %t", n, got)
 		}
 	}
-	if !s.take(uidNo(1), waiterNo(1), nil) {
+	if !takes(s, 1) {
 		t.Error("a slot that is taken is taken away")
 	}
 }
@@ -32,13 +37,13 @@ func TestSlotsAreLimited(t *testing.T) {
 func TestSlotsCountWhatTheAPISaysOnce(t *testing.T) {
 	t.Parallel()
 	s := newSlots(2, make(chan wakeUp, 1))
-	if !s.take(uidNo(1), waiterNo(1), []types.UID{uidNo(9)}) {
+	if !takes(s, 1, uidNo(9)) {
 		t.Error("the second slot is refused")
 	}
-	if s.take(uidNo(2), waiterNo(2), []types.UID{uidNo(9), uidNo(1)}) {
+	if takes(s, 2, uidNo(9), uidNo(1)) {
 		t.Error("a third slot is given")
 	}
-	if !s.take(uidNo(2), waiterNo(2), []types.UID{uidNo(1)}) {
+	if !takes(s, 2, uidNo(1)) {
 		t.Error("the slot that has become free is refused")
 	}
 }
@@ -47,30 +52,96 @@ func TestSlotsGoToTheOldest(t *testing.T) {
 	t.Parallel()
 	wake := make(chan wakeUp, 1)
 	s := newSlots(1, wake)
-	s.take(uidNo(0), waiterNo(0), nil)
-	s.take(uidNo(5), waiterNo(5), nil)
-	s.take(uidNo(3), waiterNo(3), nil)
+	takes(s, 0)
+	takes(s, 5)
+	takes(s, 3)
 	s.release(uidNo(0))
 	if got := (<-wake).Object.Name; got != "3" {
 		t.Errorf("challenge %s is woken", got)
 	}
-	if s.take(uidNo(5), waiterNo(5), nil) {
+	if takes(s, 5) {
 		t.Error("a younger challenge gets the slot")
 	}
-	if !s.take(uidNo(3), waiterNo(3), nil) {
+	if !takes(s, 3) {
 		t.Error("the oldest does not get the slot")
+	}
+}
+
+func TestSlotsThatBecomeFreeTogetherAreToldToAsManyChallenges(t *testing.T) {
+	t.Parallel()
+	wake := make(chan wakeUp, 3)
+	s := newSlots(2, wake)
+	for n := range 4 {
+		takes(s, n)
+	}
+	s.release(uidNo(0))
+	s.release(uidNo(1))
+	for _, want := range []string{"2", "3"} {
+		if got := (<-wake).Object.Name; got != want {
+			t.Errorf("challenge %s is woken instead of %s", got, want)
+		}
 	}
 }
 
 func TestSlotsDoNotWaitForChallengesThatAreGone(t *testing.T) {
 	t.Parallel()
 	s := newSlots(1, make(chan wakeUp)) // nobody listens
-	s.take(uidNo(0), waiterNo(0), nil)
-	s.take(uidNo(1), waiterNo(1), nil)
-	s.take(uidNo(2), waiterNo(2), nil)
+	takes(s, 0)
+	takes(s, 1)
+	takes(s, 2)
 	s.release(uidNo(1))
 	s.release(uidNo(0))
-	if !s.take(uidNo(2), waiterNo(2), nil) {
+	if !takes(s, 2) {
 		t.Error("the slot waits for a challenge that is gone")
+	}
+}
+
+func TestSolverPodsStartAFewAtATime(t *testing.T) {
+	t.Parallel()
+	wake := make(chan wakeUp, 1)
+	s := newSlots(60, wake)
+	take := func(n int, now time.Time) (bool, time.Time) {
+		w := waiterNo(n)
+		w.pod = true
+		return s.take(uidNo(n), w, nil, now)
+	}
+	for n := range maxStarting {
+		if ok, _ := take(n, started.Add(time.Duration(n)*time.Millisecond)); !ok {
+			t.Fatalf("pod %d may not start", n)
+		}
+	}
+	ok, again := take(maxStarting, started)
+	if ok || !again.Equal(started.Add(startPatience)) {
+		t.Errorf("one more may start: %t; asks again at %s", ok, again)
+	}
+	if !takes(s, maxStarting-1) {
+		t.Error("a slot that is taken is taken away")
+	}
+	s.started(uidNo(3))
+	if got := (<-wake).Object.Name; got != "10" {
+		t.Errorf("challenge %s is woken by a pod that has started", got)
+	}
+	s.started(uidNo(3))
+	if len(wake) > 0 {
+		t.Error("somebody is woken by a pod that had started before")
+	}
+	if ok, _ := take(maxStarting, started); !ok {
+		t.Error("the next may not start after a pod has started")
+	}
+	if ok, _ := take(maxStarting+1, started.Add(startPatience)); !ok {
+		t.Error("a pod that does not start keeps the others waiting")
+	}
+}
+
+func TestChallengesWithoutAPodDoNotWaitForPodsToStart(t *testing.T) {
+	t.Parallel()
+	s := newSlots(60, make(chan wakeUp, 1))
+	for n := range maxStarting {
+		w := waiterNo(n)
+		w.pod = true
+		s.take(uidNo(n), w, nil, started)
+	}
+	if !takes(s, maxStarting) {
+		t.Error("it waits")
 	}
 }

@@ -122,8 +122,8 @@ func TestCheckKnowsWhatItCanNotTell(t *testing.T) {
 		text    string
 	}{
 		"public.example.com":  {lifecycle.SelfCheckWrong, missing},
-		"private.example.com": {lifecycle.SelfCheckUnreachable, missing + ", at a private address"},
-		"carrier.example.com": {lifecycle.SelfCheckUnreachable, missing + ", at a private address"},
+		"private.example.com": {lifecycle.SelfCheckInside, missing + ", at a private address"},
+		"carrier.example.com": {lifecycle.SelfCheckInside, missing + ", at a private address"},
 		"mixed.example.com":   {lifecycle.SelfCheckWrong, missing},
 		"turns.example.com":   {lifecycle.SelfCheckWrong, missing},
 		"10.1.2.3":            {lifecycle.SelfCheckWrong, missing}, // the CA is asked for just this address

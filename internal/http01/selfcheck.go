@@ -137,7 +137,7 @@ func (c *Checker) lookAt(ctx context.Context, request *http.Request, target Targ
 		if s.verdict == lifecycle.SelfCheckWrong && allPrivate(first) && !isAddress(target.Domain) {
 			// Nobody outside sees what is there. What the CA sees is
 			// elsewhere, or the CA is inside, too.
-			return sight{lifecycle.SelfCheckUnreachable, s.text + ", at a private address"}
+			return sight{lifecycle.SelfCheckInside, s.text + ", at a private address"}
 		}
 		return s
 	}
@@ -163,7 +163,7 @@ func both(six, four sight) sight {
 	case six.verdict == lifecycle.SelfCheckPassed && four.verdict == lifecycle.SelfCheckWrong:
 		// Most CAs see the right answer. Which one this is, is not known.
 		return sight{lifecycle.SelfCheckUnreachable, differ}
-	case six.verdict == lifecycle.SelfCheckPassed, four.verdict == lifecycle.SelfCheckPassed && six.verdict == lifecycle.SelfCheckUnreachable:
+	case six.verdict == lifecycle.SelfCheckPassed, four.verdict == lifecycle.SelfCheckPassed && six.verdict.Blind():
 		return sight{lifecycle.SelfCheckPassed, ""}
 	case six.verdict == lifecycle.SelfCheckWrong, four.verdict == lifecycle.SelfCheckWrong:
 		return sight{lifecycle.SelfCheckWrong, differ}

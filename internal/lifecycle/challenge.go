@@ -74,8 +74,10 @@ type ChallengeSeen struct {
 	RouteTrouble string
 
 	// Slot tells whether the challenge is one of those that may be under way
-	// at the same time, if that has been asked in this pass.
-	Slot Slot
+	// at the same time, if that has been asked in this pass. SlotAgain is when
+	// one may have become free without anybody telling; zero if that is unknown.
+	Slot      Slot
+	SlotAgain time.Time
 
 	// CA is the authorization as the CA last described it, if it was asked.
 	CA *AuthorizationAtCA
@@ -193,6 +195,11 @@ const (
 // slotPause is the wait of a challenge without a slot, should nobody tell it
 // that one has become free.
 const slotPause = 30 * time.Second
+
+// slotGrace is how long a challenge may wait for a slot before people are told.
+// With hundreds of them at once minutes are everyday, and the text is a chain of
+// writes for each.
+const slotGrace = 5 * time.Minute
 
 // challengeGuards are asked from the first to the last. The first that knows
 // what to do decides; the last always does.
@@ -356,7 +363,11 @@ func (p *challengePass) hasNoSlot() bool {
 	case p.Slot == SlotTaken || p.Challenge.Status.Processing:
 		return false
 	case p.Slot == SlotRefused:
-		p.wait("", Sooner(p.now.Add(slotPause), p.CA.Expires))
+		reason := ""
+		if !p.now.Before(p.Challenge.CreationTimestamp.Add(slotGrace)) {
+			reason = p.trouble("as many challenges are under way as may be at the same time (--max-concurrent-challenges), and this one waits for one of them to end")
+		}
+		p.wait(reason, Sooner(Sooner(p.now.Add(slotPause), p.SlotAgain), p.CA.Expires))
 	default:
 		p.d.Action = TakeSlot{}
 	}

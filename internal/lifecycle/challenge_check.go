@@ -19,7 +19,16 @@ const (
 	// came, or one from a place that is not what the CA sees. Many networks
 	// do not let a cluster look at itself from outside.
 	SelfCheckUnreachable
+	// SelfCheckInside means that a wrong answer came from an address that only
+	// the networks inside see. What the CA sees is elsewhere, or an ingress
+	// controller that is here and has not taken up the route yet.
+	SelfCheckInside
 )
+
+// Blind reports whether a verdict says nothing of what the CA will see.
+func (v SelfCheckVerdict) Blind() bool {
+	return v == SelfCheckUnreachable || v == SelfCheckInside
+}
 
 // SelfCheckSeen is the last self-check of a challenge.
 type SelfCheckSeen struct {
@@ -52,7 +61,7 @@ func (s *SelfCheckSeen) Follow(next SelfCheckSeen) *SelfCheckSeen {
 	}
 	if s.PodReady == next.PodReady {
 		next.Checks += s.Checks
-		if s.Verdict == SelfCheckUnreachable && next.Verdict == SelfCheckUnreachable {
+		if s.Verdict.Blind() && next.Verdict.Blind() {
 			next.BlindSince = s.BlindSince
 		}
 	}
@@ -73,8 +82,13 @@ var SelfCheckBackoff = Backoff{Least: 250 * time.Millisecond, Most: 10 * time.Se
 const (
 	// blindGrace is how long it has to be impossible to tell from here what
 	// the CA will see for the CA to be told to look all the same. It is longer
-	// than the slowest ingress controllers take.
+	// than most ingress controllers take.
 	blindGrace = 20 * time.Second
+
+	// insideGrace is how long it is if a wrong answer comes, which may be that of
+	// an ingress controller that is slow, or has much to do. To be wrong costs a
+	// failed validation, and the CA allows few of them; to wait, half a minute.
+	insideGrace = time.Minute
 
 	// MaxFailedValidations is how many failed validations of a name there may
 	// be within FailedValidationsSpan for the CA to be told to look blindly
@@ -136,7 +150,7 @@ func (p *challengePass) nextCheck() time.Time {
 
 // isBlind: the last look told nothing, and the cause is not the solver itself.
 func (p *challengePass) isBlind() bool {
-	return p.Check != nil && p.Check.Verdict == SelfCheckUnreachable && p.RouteTrouble == "" &&
+	return p.Check != nil && p.Check.Verdict.Blind() && p.RouteTrouble == "" &&
 		(p.Shared || p.isDNS() || (p.PodReady && p.Check.PodReady))
 }
 
@@ -183,7 +197,7 @@ func (p *challengePass) checkTrouble() string {
 
 // seenFromHere adds to a refusal of the CA what the self-check could not see.
 func (p *challengePass) seenFromHere() string {
-	if p.Check == nil || p.Check.Verdict != SelfCheckUnreachable {
+	if p.Check == nil || !p.Check.Verdict.Blind() {
 		return ""
 	}
 	return "; the self-check before could not tell: " + p.Check.Told

@@ -88,6 +88,9 @@ func (p *challengePass) blindGrace() time.Duration {
 	if p.isDNS() {
 		return dnsBlindGrace
 	}
+	if p.Check.Verdict == SelfCheckInside {
+		return insideGrace
+	}
 	return blindGrace
 }
 

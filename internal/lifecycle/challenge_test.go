@@ -18,7 +18,9 @@ func seenChallenge(edit func(*ChallengeSeen)) ChallengeSeen {
 	now := acmeSimStart
 	seen := ChallengeSeen{
 		Challenge: &acmev1.Challenge{
-			ObjectMeta: metav1.ObjectMeta{Name: "c", Finalizers: []string{acmev1.ACMEDomainQualifiedFinalizer}},
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "c", CreationTimestamp: metav1.NewTime(now), Finalizers: []string{acmev1.ACMEDomainQualifiedFinalizer},
+			},
 			Spec: acmev1.ChallengeSpec{
 				DNSName: "a.example.com", URL: "https://ca/chall", AuthorizationURL: "https://ca/authz",
 				Solver: http01Solver("web", nil),
@@ -74,6 +76,15 @@ func TestNextChallenge(t *testing.T) {
 		},
 		"without one it waits": {
 			edit: func(s *ChallengeSeen) { fresh(s); s.Slot = SlotRefused }, action: ChallengeNothing{}, wake: 30 * time.Second,
+		},
+		"after minutes without one it says so": {
+			edit: func(s *ChallengeSeen) {
+				fresh(s)
+				s.Slot = SlotRefused
+				s.Challenge.CreationTimestamp = metav1.NewTime(acmeSimStart.Add(-5 * time.Minute))
+			},
+			action: ChallengeNothing{}, wake: 30 * time.Second,
+			reason: `"a.example.com": as many challenges are under way as may be at the same time (--max-concurrent-challenges), and this one waits for one of them to end`,
 		},
 		"the pod comes first": {
 			edit: func(s *ChallengeSeen) { fresh(s); s.Slot = SlotTaken }, action: CreateObject{SolverPod},
@@ -131,6 +142,17 @@ func TestNextChallenge(t *testing.T) {
 		"not before": {
 			edit: func(s *ChallengeSeen) { blind(s, nil); s.Check.At = now.Add(19 * time.Second) }, at: 19 * time.Second,
 			action: ChallengeNothing{}, state: acmev1.Pending, wake: 20 * time.Second,
+		},
+		"a wrong answer from inside may be a slow ingress controller's": {
+			edit: func(s *ChallengeSeen) {
+				blind(s, nil)
+				s.Check.Verdict, s.Check.At = SelfCheckInside, now.Add(59*time.Second)
+			}, at: 59 * time.Second,
+			action: ChallengeNothing{}, state: acmev1.Pending, wake: time.Minute,
+		},
+		"it is waited for longer": {
+			edit: func(s *ChallengeSeen) { blind(s, nil); s.Check.Verdict = SelfCheckInside }, at: time.Minute,
+			action: AcceptChallenge{"https://ca/chall"}, state: acmev1.Pending,
 		},
 		"nor if the pod is the cause": {
 			edit: func(s *ChallengeSeen) {
