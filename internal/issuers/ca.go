@@ -2,6 +2,7 @@ package issuers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -58,7 +59,11 @@ func (c *ca) Check(ctx context.Context, issuer cmv1.GenericIssuer, now time.Time
 		return lifecycle.IssuerVerdict{}, err
 	}
 	if err := pair.check(now); err != nil {
-		return lifecycle.IssuerVerdict{Reason: cmv1.IssuerReasonErrInvalidKeyPair, Message: unusableSecret(key, err)}, nil
+		verdict := lifecycle.IssuerVerdict{Reason: cmv1.IssuerReasonErrInvalidKeyPair, Message: unusableSecret(key, err)}
+		if errors.Is(err, errNotBegun) {
+			verdict.Wake = pair.cert.NotBefore
+		}
+		return verdict, nil
 	}
 	verdict := lifecycle.IssuerVerdict{
 		Ready:   true,
@@ -103,8 +108,9 @@ func (c *ca) sign(in Input, pair *keyPair) (lifecycle.Outcome, error) {
 		return nil, err
 	}
 	spec := in.Issuer.GetSpec().CA
+	lifetime := lifetimeUnder(pair.cert, durationOf(in.Request), in.Now, spec.NeverOutliveCA)
 	template, err := pki.Template(in.CSR, pki.Profile{
-		Duration:               durationOf(in.Request),
+		Duration:               lifetime.duration,
 		IsCA:                   in.Request.Spec.IsCA,
 		Usages:                 usagesOf(in.Request),
 		CRLDistributionPoints:  distributionPoints(in.Issuer, pair, c.lists.baseURL),
@@ -118,7 +124,14 @@ func (c *ca) sign(in Input, pair *keyPair) (lifecycle.Outcome, error) {
 	if err != nil {
 		return signingError(err), nil
 	}
-	return lifecycle.OutcomeIssued{Chain: slices.Concat(pki.EncodeCertificates(cert), pair.chain), CA: pair.root}, nil
+	if err := pair.allows(cert); err != nil {
+		return signingError(err), nil
+	}
+	return lifecycle.OutcomeIssued{
+		Chain:   slices.Concat(pki.EncodeCertificates(cert), pair.chain),
+		CA:      pair.root,
+		Warning: lifetime.warning,
+	}, nil
 }
 
 // secretOf is the Secret with the CA of an issuer.

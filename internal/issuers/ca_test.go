@@ -181,7 +181,9 @@ func TestCAIssuerIsReadyOnlyWithAUsableKeyPair(t *testing.T) {
 		return map[string][]byte{tlsKey: good[tlsKey], tlsCert: good[tlsCert], key: value}
 	}
 	expired := newAuthority(t, "old", nil, func(c *x509.Certificate) { c.NotAfter = testNow.Add(-time.Hour) })
+	early := newAuthority(t, "early", nil, func(c *x509.Certificate) { c.NotBefore = testNow.Add(time.Hour) })
 	leaf := newAuthority(t, "leaf", nil, func(c *x509.Certificate) { c.IsCA = false })
+	mute := newAuthority(t, "mute", nil, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign })
 	rows := []struct {
 		sentence, reason, message string
 		secret                    map[string][]byte
@@ -199,6 +201,10 @@ func TestCAIssuerIsReadyOnlyWithAUsableKeyPair(t *testing.T) {
 			`Secret "ca" in namespace "shop" can not be used: the certificate in tls.crt is not one of a CA`, leaf.secret(t)},
 		{"an expired CA is invalid", cmv1.IssuerReasonErrInvalidKeyPair,
 			`Secret "ca" in namespace "shop" can not be used: the CA's certificate has expired: it was valid until 2026-11-24T07:00:00Z`, expired.secret(t)},
+		{"a CA whose time has not come is invalid", cmv1.IssuerReasonErrInvalidKeyPair,
+			`Secret "ca" in namespace "shop" can not be used: the CA's certificate is not valid yet: it will be from 2026-11-24T09:00:00Z on`, early.secret(t)},
+		{"a CA that may not sign certificates is invalid", cmv1.IssuerReasonErrInvalidKeyPair,
+			`Secret "ca" in namespace "shop" can not be used: the certificate in tls.crt may not sign certificates: its key usage does not say cert sign`, mute.secret(t)},
 		{"two unrelated certificates are invalid", cmv1.IssuerReasonErrInvalidKeyPair,
 			`Secret "ca" in namespace "shop" can not be used: tls.crt: build chain: the certificates do not form one chain`,
 			with(tlsCert, pki.EncodeCertificates(root.cert, expired.cert))},

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +31,9 @@ type keyPair struct {
 	cert *x509.Certificate // of the key
 	// chain is what follows the leaf, root is what status.ca gets; PEM.
 	chain, root []byte
+	// above are the certificates that a client finds between the leaf and its
+	// trust, from that of the key upwards.
+	above []*x509.Certificate
 	// err says why the Secret can not be used; it is kept as well.
 	err error
 }
@@ -70,6 +74,9 @@ func (p *keyPair) parse(data map[string][]byte) error {
 	if !cert.IsCA {
 		return fmt.Errorf("the certificate in %s is not one of a CA", tlsCert)
 	}
+	if cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0 {
+		return fmt.Errorf("the certificate in %s may not sign certificates: its key usage does not say cert sign", tlsCert)
+	}
 	p.key, p.cert = key, cert
 	intermediates := bundle.Chain
 	if len(intermediates) == 1 && pki.IsSelfSigned(cert) {
@@ -81,6 +88,10 @@ func (p *keyPair) parse(data map[string][]byte) error {
 		return err
 	}
 	p.root = pki.EncodeCertificates(root)
+	p.above = slices.Clone(bundle.Chain)
+	if !root.Equal(p.above[len(p.above)-1]) {
+		p.above = append(p.above, root)
+	}
 	return nil
 }
 
@@ -102,7 +113,10 @@ func rootOf(top *x509.Certificate, bundle []byte) (*x509.Certificate, error) {
 	return nil, fmt.Errorf("no certificate in %s is the issuer of that in %s", caCert, tlsCert)
 }
 
-var errExpired = errors.New("the CA's certificate has expired")
+var (
+	errExpired  = errors.New("the CA's certificate has expired")
+	errNotBegun = errors.New("the CA's certificate is not valid yet")
+)
 
 // check says whether the CA can sign now.
 func (p *keyPair) check(now time.Time) error {
@@ -111,6 +125,9 @@ func (p *keyPair) check(now time.Time) error {
 	}
 	if now.After(p.cert.NotAfter) {
 		return fmt.Errorf("%w: it was valid until %s", errExpired, p.cert.NotAfter.UTC().Format(time.RFC3339))
+	}
+	if now.Before(p.cert.NotBefore) {
+		return fmt.Errorf("%w: it will be from %s on", errNotBegun, p.cert.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

@@ -45,6 +45,10 @@ type RequestSeen struct {
 	CSR    *x509.CertificateRequest
 	CSRErr error
 
+	// Fault is what makes the request one that nobody could fulfil, besides its
+	// CSR; nil if there is nothing.
+	Fault *RequestFault
+
 	// CompromisedKey is the one (namespace/name) that says that no certificate
 	// may have the key of the CSR; empty if there is none.
 	CompromisedKey string
@@ -53,12 +57,18 @@ type RequestSeen struct {
 	// about.
 	MayApprove bool
 
+	// NoClusterIssuers: the operator works in one namespace and sees none.
+	NoClusterIssuers bool
+
 	// Issuer is the one that issuerRef names; nil if there is none.
 	Issuer *SeenIssuer
 
 	// Outcome is what the signer answered in this pass; nil if it was not asked.
 	Outcome Outcome
 }
+
+// RequestFault is the end of a request: the reason and message of its failure.
+type RequestFault struct{ Reason, Message string }
 
 // SeenIssuer is what a request has to know of its issuer.
 type SeenIssuer struct {
@@ -77,7 +87,11 @@ type Outcome interface{ isOutcome() }
 
 type (
 	// OutcomeIssued is a certificate: PEM, the leaf first. CA may be empty.
-	OutcomeIssued struct{ Chain, CA []byte }
+	// Warning tells its owner what will be wrong with it; empty if nothing is.
+	OutcomeIssued struct {
+		Chain, CA []byte
+		Warning   string
+	}
 
 	// OutcomePending means that there is no certificate yet. An empty Message
 	// means that all goes well and it takes its time; Reason then is that of a
@@ -131,9 +145,11 @@ var requestGuards = []func(*requestPass) bool{
 	(*requestPass).isDeleted,
 	(*requestPass).isOver,
 	(*requestPass).isDenied,
+	(*requestPass).isFaulty,
 	(*requestPass).isUnreadable,
 	(*requestPass).isUntrue,
 	(*requestPass).hasCompromisedKey,
+	(*requestPass).isOutOfReach,
 	(*requestPass).isNotApproved,
 	(*requestPass).isForeign,
 	(*requestPass).hasUnknownKind,
@@ -224,6 +240,14 @@ func (p *requestPass) isDenied() bool {
 	return true
 }
 
+func (p *requestPass) isFaulty() bool {
+	if p.Fault == nil {
+		return false
+	}
+	p.fail(p.Fault.Reason, p.Fault.Message)
+	return true
+}
+
 func (p *requestPass) isUnreadable() bool {
 	if p.CSRErr == nil {
 		return false
@@ -252,6 +276,17 @@ func (p *requestPass) hasCompromisedKey() bool {
 		return false
 	}
 	p.invalid(cmv1.CertificateReasonCompromisedKey, fmt.Sprintf("no certificate may have this key any more, says CompromisedKey %q; make another key and another request", p.CompromisedKey))
+	return true
+}
+
+// isOutOfReach: an operator for one namespace can not even see whether the
+// ClusterIssuer exists, and nobody else is expected to sign.
+func (p *requestPass) isOutOfReach() bool {
+	if !p.NoClusterIssuers || p.foreign() || p.Request.Spec.IssuerRef.KindOrDefault() != cmv1.ClusterIssuerKind {
+		return false
+	}
+	p.pending(cmv1.CertificateRequestEventIssuerNotFound,
+		fmt.Sprintf("%s can not be used: the operator works in one namespace, without ClusterIssuers; name an Issuer of this namespace", p.issuerName()))
 	return true
 }
 
@@ -336,6 +371,9 @@ func (p *requestPass) isAnswered() bool {
 		p.d.Status.Certificate, p.d.Status.CA = o.Chain, o.CA
 		p.setReady(cmmeta.ConditionTrue, cmv1.CertificateRequestReasonIssued, issuedMessage)
 		p.progress(cmv1.CertificateRequestEventCertificateIssued, issuedMessage)
+		if o.Warning != "" {
+			p.event(Warning, cmv1.CertificateRequestEventBadConfig, o.Warning)
+		}
 		if p.Issuer.Type == TypeSelfSigned && len(p.CSR.Subject.Names) == 0 {
 			p.event(Warning, cmv1.CertificateRequestEventBadConfig,
 				"The subject is empty, and so is the issuer of a self-signed certificate: RFC 5280, section 4.1.2.4, asks for one")

@@ -18,6 +18,7 @@ func allExtensions() []string {
 	all := []string{"Certificate.spec.secretDeletionPolicy", "Certificate.spec.revocationPolicy", "Certificate.status.reissue"}
 	for _, kind := range []string{"Issuer", "ClusterIssuer"} {
 		all = append(all,
+			kind+".spec.ca.neverOutliveCA",
 			kind+".spec.ca.reissueOnRotation",
 			kind+".spec.ca.crl",
 			kind+".spec.acme.renewalInformationSource", // theirs after v1.21

@@ -62,7 +62,7 @@ const (
 	// signing request.
 	CertificateRequestEventErrorKeyMatch = "ErrorKeyMatch"
 	// CertificateRequestEventBadConfig: a self-signed certificate has an empty
-	// subject.
+	// subject, or a certificate is valid for longer than that of its CA.
 	CertificateRequestEventBadConfig = "BadConfig"
 
 	// CertificateRequestEventRequestParsingError: the signing request cannot be

@@ -112,6 +112,13 @@ type CAIssuer struct {
 	// +optional
 	ReissueOnRotation bool `json:"reissueOnRotation,omitempty"`
 
+	// Whether certificates end with the CA's own at the latest, however long
+	// they are asked for. Without it they last as long as they are asked for,
+	// and an event warns of those that outlive the CA. An extension of
+	// Certwright.
+	// +optional
+	NeverOutliveCA bool `json:"neverOutliveCA,omitempty"`
+
 	// Whether the CA keeps certificate revocation lists, and how. Without it
 	// certificates of this CA can not be revoked. An extension of Certwright.
 	// +optional
