@@ -8,6 +8,8 @@
 //	acme.go         by an Order, which the order controller brings to an end
 //	vault*.go       by the PKI secrets engine of a Vault server: what the issuer
 //	                says, how it logs in, what its requests share
+//	venafi.go       by a CyberArk Certificate Manager; venafi_servers.go keeps the
+//	                clients, and the folder venafi speaks with the servers
 //	accounts.go     the ACME account of an issuer: its key and its client;
 //	                registration.go makes the CA know it, rollover.go gives it
 //	                another key, deactivation.go ends it

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	"github.com/certwright/certwright/internal/acme"
+	"github.com/certwright/certwright/internal/issuers/venafi"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
@@ -26,12 +28,16 @@ type Signer interface {
 	Check(ctx context.Context, issuer cmv1.GenericIssuer, now time.Time) (lifecycle.IssuerVerdict, error)
 }
 
-// Input is one request to sign. Nothing in it may be changed.
+// Input is one request to sign. Nothing in it may be changed, but for what a
+// signer stores in the request itself.
 type Input struct {
 	Request *cmv1.CertificateRequest
-	CSR     *x509.CertificateRequest
-	Issuer  cmv1.GenericIssuer
-	Now     time.Time
+	// Kind is what the request is in the cluster: a CertificateRequest, or a
+	// CertificateSigningRequest of Kubernetes that was read as one.
+	Kind   schema.GroupVersionKind
+	CSR    *x509.CertificateRequest
+	Issuer cmv1.GenericIssuer
+	Now    time.Time
 }
 
 // SecretReader reads Secrets, which must not be changed. A missing one is a
@@ -55,6 +61,9 @@ type Config struct {
 	UserAgent string
 	// Observe is told of every HTTP request to an ACME CA; may be nil.
 	Observe func(acme.Request)
+	// ObserveVenafi is told of every request to a CyberArk Certificate Manager;
+	// may be nil.
+	ObserveVenafi func(venafi.Call)
 	// Clock tells the time to the clients of ACME and Vault.
 	Clock func() time.Time
 	// AmbientIssuers and AmbientClusterIssuers let Issuers and ClusterIssuers use
@@ -64,7 +73,7 @@ type Config struct {
 
 // Registry holds the signer of each kind of issuer.
 type Registry struct {
-	SelfSigned, CA, ACME, Vault Signer
+	SelfSigned, CA, ACME, Vault, Venafi Signer
 
 	// CARevoker, ACMERevoker and VaultRevoker end what CA, ACME and Vault have
 	// signed; see RevokerFor.
@@ -81,6 +90,7 @@ func New(cfg Config) (Registry, *Accounts) {
 		SelfSigned: &selfSigned{secrets: cfg.Secrets, random: cfg.Random},
 		CA:         authorities,
 		ACME:       &acmeSigner{client: cfg.Client, accounts: accounts},
+		Venafi:     newVenafi(cfg),
 		Vault:      vaults,
 
 		CARevoker:    authorities,
@@ -101,8 +111,10 @@ func (r Registry) For(issuer cmv1.GenericIssuer) (Signer, error) {
 		return r.ACME, nil
 	case TypeVault:
 		return r.Vault, nil
+	case TypeVenafi:
+		return r.Venafi, nil
 	case "":
-		return nil, fmt.Errorf("the spec must have exactly one of %s, %s, %s, %s", TypeACME, TypeCA, TypeSelfSigned, TypeVault)
+		return nil, fmt.Errorf("the spec must have exactly one of %s, %s, %s, %s, %s", TypeACME, TypeCA, TypeSelfSigned, TypeVault, TypeVenafi)
 	default:
 		return nil, fmt.Errorf("issuers of type %s are not served", kind)
 	}

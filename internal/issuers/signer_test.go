@@ -21,9 +21,9 @@ func TestEveryTypeOfIssuerHasItsSignerOrAWordWhyNot(t *testing.T) {
 		{"CA", cmv1.IssuerConfig{CA: &cmv1.CAIssuer{}}, "ca", registry.CA, ""},
 		{"self-signed", cmv1.IssuerConfig{SelfSigned: &cmv1.SelfSignedIssuer{}}, "selfSigned", registry.SelfSigned, ""},
 		{"Vault", cmv1.IssuerConfig{Vault: &cmv1.VaultIssuer{}}, "vault", registry.Vault, ""},
-		{"one that is not served", cmv1.IssuerConfig{Venafi: &cmv1.VenafiIssuer{}}, "venafi", nil, "issuers of type venafi are not served"},
-		{"none", cmv1.IssuerConfig{}, "", nil, "the spec must have exactly one of acme, ca, selfSigned, vault"},
-		{"two", cmv1.IssuerConfig{CA: &cmv1.CAIssuer{}, SelfSigned: &cmv1.SelfSignedIssuer{}}, "", nil, "the spec must have exactly one of acme, ca, selfSigned, vault"},
+		{"CyberArk", cmv1.IssuerConfig{Venafi: &cmv1.VenafiIssuer{}}, "venafi", registry.Venafi, ""},
+		{"none", cmv1.IssuerConfig{}, "", nil, "the spec must have exactly one of acme, ca, selfSigned, vault, venafi"},
+		{"two", cmv1.IssuerConfig{CA: &cmv1.CAIssuer{}, SelfSigned: &cmv1.SelfSignedIssuer{}}, "", nil, "the spec must have exactly one of acme, ca, selfSigned, vault, venafi"},
 	}
 	for _, row := range rows {
 		issuer := &cmv1.Issuer{Spec: cmv1.IssuerSpec{IssuerConfig: row.config}}
