@@ -177,7 +177,7 @@ func TestIssuersThatCanNotRevokeSaySoAndWhatToDo(t *testing.T) {
 		{cmv1.IssuerConfig{}, "does not say how it signs"},
 		{cmv1.IssuerConfig{CA: &cmv1.CAIssuer{}, ACME: &acmev1.ACMEIssuer{}}, "does not say how it signs"},
 		{cmv1.IssuerConfig{Vault: &cmv1.VaultIssuer{Path: "gateway"}}, "revoke the certificate with the tools of Vault"},
-		{cmv1.IssuerConfig{Venafi: &cmv1.VenafiIssuer{}}, "revoke the certificate with the tools of the CA"},
+		{cmv1.IssuerConfig{Venafi: &cmv1.VenafiIssuer{}}, "revoke the certificate with the tools of CyberArk Certificate Manager"},
 	} {
 		issuer := &cmv1.Issuer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ca"}, Spec: cmv1.IssuerSpec{IssuerConfig: row.spec}}
 		if _, err := (Registry{}).RevokerFor(issuer); err == nil || !strings.Contains(err.Error(), row.want) || !strings.HasPrefix(err.Error(), `Issuer "ca" `) {

@@ -47,10 +47,12 @@ func (r Registry) RevokerFor(issuer cmv1.GenericIssuer) (Revoker, error) {
 			return nil, fmt.Errorf("%s signs at a path of which it can not be told where its engine is mounted: revoke the certificate with the tools of Vault", nameOf(issuer))
 		}
 		return r.VaultRevoker, nil
+	case TypeVenafi:
+		return nil, fmt.Errorf("%s is of type venafi, and CyberArk is not asked to revoke: revoke the certificate with the tools of CyberArk Certificate Manager", nameOf(issuer))
 	case TypeSelfSigned:
 		return nil, fmt.Errorf("%s is selfSigned: nobody can revoke a self-signed certificate; take it out of the trust stores it is in, and issue another", nameOf(issuer))
 	case "":
-		return nil, fmt.Errorf("%s does not say how it signs: its spec must have exactly one of %s, %s, %s, %s", nameOf(issuer), TypeACME, TypeCA, TypeSelfSigned, TypeVault)
+		return nil, fmt.Errorf("%s does not say how it signs: its spec must have exactly one of %s, %s, %s, %s, %s", nameOf(issuer), TypeACME, TypeCA, TypeSelfSigned, TypeVault, TypeVenafi)
 	default:
 		return nil, fmt.Errorf("%s is of type %s, for which the operator can not revoke: revoke the certificate with the tools of the CA", nameOf(issuer), kind)
 	}

@@ -45,6 +45,9 @@ func TestIndexes(t *testing.T) {
 		ExternalAccountBinding: &acmev1.ACMEExternalAccountBinding{Key: selector("eab")},
 	}}}
 	ca := cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "ca"}}}
+	venafiBy := func(spec cmv1.VenafiIssuer) *cmv1.Issuer {
+		return &cmv1.Issuer{Spec: cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{Venafi: &spec}}}
+	}
 	vaultBy := func(auth cmv1.VaultAuth) *cmv1.Issuer {
 		return &cmv1.Issuer{Spec: cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{Vault: &cmv1.VaultIssuer{
 			Auth: auth, CABundleSecretRef: new(selector("roots")), ClientCertSecretRef: new(selector("client")), ClientKeySecretRef: new(selector("client")),
@@ -82,6 +85,11 @@ func TestIndexes(t *testing.T) {
 		{"*v1.Issuer by secret", &cmv1.Issuer{Spec: acme}, []string{"account", "eab"}},
 		{"*v1.Issuer by secret", &cmv1.Issuer{Spec: ca}, []string{"ca"}},
 		{"*v1.Issuer by secret", &cmv1.Issuer{}, nil},
+		{"*v1.Issuer by secret", venafiBy(cmv1.VenafiIssuer{TPP: &cmv1.VenafiTPP{CredentialsRef: cmmeta.LocalObjectReference{Name: "tpp"}, CABundleSecretRef: new(selector("roots"))}}), []string{"tpp", "roots"}},
+		{"*v1.Issuer by secret", venafiBy(cmv1.VenafiIssuer{TPP: &cmv1.VenafiTPP{CredentialsRef: cmmeta.LocalObjectReference{Name: "tpp"}, CABundleSecretRef: new(selector("tpp"))}}), []string{"tpp"}},
+		{"*v1.Issuer by secret", venafiBy(cmv1.VenafiIssuer{Cloud: &cmv1.VenafiCloud{APITokenSecretRef: selector("key")}}), []string{"key"}},
+		{"*v1.Issuer by secret", venafiBy(cmv1.VenafiIssuer{NGTS: &cmv1.VenafiNGTS{CredentialsRef: cmmeta.LocalObjectReference{Name: "oauth"}}}), []string{"oauth"}},
+		{"*v1.Issuer by secret", venafiBy(cmv1.VenafiIssuer{}), nil},
 		{"*v1.Issuer by secret", vaultBy(cmv1.VaultAuth{TokenSecretRef: new(selector("token"))}), []string{"roots", "client", "token"}},
 		{"*v1.Issuer by secret", vaultBy(cmv1.VaultAuth{AppRole: &cmv1.VaultAppRole{SecretRef: selector("approle")}}), []string{"roots", "client", "approle"}},
 		{"*v1.Issuer by secret", vaultBy(cmv1.VaultAuth{ClientCertificate: &cmv1.VaultClientCertificateAuth{SecretName: "client"}}), []string{"roots", "client"}},
