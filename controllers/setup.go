@@ -80,7 +80,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	secrets := kube.NewSecrets(mgr.GetClient(), foreign, mgr.GetAPIReader())
 	signers, accounts := issuers.New(issuers.Config{
 		Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
-		Random: rand.Reader, UserAgent: cfg.UserAgent, Observe: metrics.ObserveACME, Clock: time.Now, CRLBaseURL: cfg.RevocationLists.BaseURL,
+		Random: rand.Reader, UserAgent: cfg.UserAgent, Observe: metrics.ObserveACME, ObserveVenafi: metrics.ObserveVenafi, Clock: time.Now, CRLBaseURL: cfg.RevocationLists.BaseURL,
 	})
 	var compromised *kube.CompromisedKeys
 	if cfg.Extensions {

@@ -30,6 +30,7 @@ type flags struct {
 	qps        float32
 	burst      int
 
+	namespace                string
 	clusterResourceNamespace string
 	workers                  int
 	enabled                  []string
@@ -125,6 +126,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.StringVar(&f.kubeconfig, "kubeconfig", f.kubeconfig, "kubeconfig file; without it the pod's service account is used")
 	s.Float32Var(&f.qps, "kube-api-qps", f.qps, "requests per second to the API server; 0 leaves the pace to the API server's own priority and fairness")
 	s.IntVar(&f.burst, "kube-api-burst", 50, "requests at once to the API server, if kube-api-qps is set")
+	s.StringVar(&f.namespace, "namespace", f.namespace, "the only namespace to work in, with rights in no other and without ClusterIssuers; all if empty")
 	s.StringVar(&f.clusterResourceNamespace, "cluster-resource-namespace", f.clusterResourceNamespace, "namespace of the Secrets of ClusterIssuers")
 	s.IntVar(&f.workers, "concurrent-workers", f.workers, "objects of one kind looked at at the same time")
 	s.StringSliceVar(&f.enabled, "controllers", f.enabled, "'*' for all; '-certificaterequests-approver' leaves approval to others, '-ingress-shim', '-gateway-shim' and '-listenerset-shim' leave these objects alone")
@@ -261,6 +263,7 @@ func (f *flags) controllers() (controllers.Config, error) {
 	}
 	return controllers.Config{
 		OrderLimits:              limits,
+		Namespace:                f.namespace,
 		ClusterResourceNamespace: f.clusterResourceNamespace,
 		Workers:                  f.workers,
 		UserAgent:                "certwright/" + version,

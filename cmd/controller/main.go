@@ -46,7 +46,12 @@ func newCommand() *cobra.Command {
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.settle(cmd.Flags()); err != nil {
+				return err
+			}
+			return run(cmd.Context(), f)
+		},
 	}
 	f.register(cmd.Flags())
 	return cmd
@@ -126,6 +131,7 @@ func newManager(config *rest.Config, f *flags) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 scheme,
 		Cache:                  kube.CacheOptions(),
+		NewCache:               kube.NewCache(f.namespace),
 		Client:                 kube.ClientOptions(),
 		Metrics:                metricsserver.Options{BindAddress: f.metricsAddress},
 		HealthProbeBindAddress: f.healthAddress,

@@ -27,9 +27,10 @@ const (
 // approver knows for which issuers the operator itself may approve requests:
 // RBAC says so, as for everybody (contract 1.6 and 2.7).
 type approver struct {
-	client client.Client
-	mapper meta.RESTMapper
-	clock  func() time.Time
+	client    client.Client
+	mapper    meta.RESTMapper
+	namespace string // where the permission counts; empty: it must be one for the cluster
+	clock     func() time.Time
 
 	mu       sync.Mutex
 	verdicts map[string]verdict                // by signer name
@@ -81,7 +82,7 @@ func (a *approver) ask(ctx context.Context, signer string) (bool, error) {
 	}
 	review := &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "approve", Group: cmv1.GroupName, Resource: "signers", Name: signer},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "approve", Group: cmv1.GroupName, Resource: "signers", Name: signer, Namespace: a.namespace},
 		},
 	}
 	if err := a.client.Create(ctx, review, client.DisableReadYourWritesConsistency); err != nil {

@@ -31,6 +31,9 @@ type Config struct {
 	// Compromised finds keys that no certificate may have; nil if none can be
 	// known.
 	Compromised *kube.CompromisedKeys
+	// Namespace is the only one that the operator has rights in; empty if it has
+	// them everywhere.
+	Namespace string
 	// DisableApproval leaves the approval of requests to others.
 	DisableApproval bool
 	// Clock tells the time.
@@ -68,6 +71,7 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 		recorder: mgr.GetEventRecorder("cert-manager-certificaterequests"),
 		approver: newApprover(mgr.GetClient(), mgr.GetRESTMapper(), cfg.Clock),
 	}
+	r.approver.namespace = cfg.Namespace
 	if err := addIndexes(mgr.GetFieldIndexer()); err != nil {
 		return err
 	}

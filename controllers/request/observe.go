@@ -24,7 +24,7 @@ type sight struct {
 
 // observe gathers what one decision needs.
 func (r *reconciler) observe(ctx context.Context, request *cmv1.CertificateRequest) (*sight, error) {
-	s := &sight{RequestSeen: lifecycle.RequestSeen{Request: request}}
+	s := &sight{RequestSeen: lifecycle.RequestSeen{Request: request, NoClusterIssuers: r.Namespace != ""}}
 	s.CSR, s.CSRErr = pki.DecodeRequest(request.Spec.Request)
 	if s.CSR != nil {
 		by, err := r.Compromised.Find(ctx, request.Namespace, s.CSR.PublicKey)

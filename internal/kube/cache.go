@@ -46,11 +46,17 @@ func ClientOptions() client.Options {
 // NewForeignSecrets adds to the manager a cache with the metadata of the
 // Secrets that do not carry our label.
 func NewForeignSecrets(mgr ctrl.Manager) (cache.Cache, error) {
+	return NewForeignSecretsWithin(mgr, "")
+}
+
+// NewForeignSecretsWithin is NewForeignSecrets of an operator for one
+// namespace; for all if it is empty.
+func NewForeignSecretsWithin(mgr ctrl.Manager, namespace string) (cache.Cache, error) {
 	unlabelled, err := labels.NewRequirement(cmv1.PartOfCertManagerControllerLabelKey, selection.NotEquals, []string{"true"})
 	if err != nil {
 		return nil, fmt.Errorf("build secret selector: %w", err)
 	}
-	foreign, err := cache.New(mgr.GetConfig(), cache.Options{
+	foreign, err := NewCache(namespace)(mgr.GetConfig(), cache.Options{
 		HTTPClient:       mgr.GetHTTPClient(),
 		Scheme:           mgr.GetScheme(),
 		Mapper:           mgr.GetRESTMapper(),

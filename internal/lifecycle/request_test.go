@@ -196,6 +196,12 @@ func TestNextRequest(t *testing.T) {
 				"failed at 08:00:00\nWarning IssuerNotFound\n"},
 		{"a missing ClusterIssuer is waited for", []change{func(s *lifecycle.RequestSeen) { s.Request.Spec.IssuerRef.Kind, s.Issuer = "ClusterIssuer", nil }},
 			"Ready=False Pending: ClusterIssuer \"ca\" does not exist\nWarning IssuerNotFound\n"},
+		{"an operator for one namespace says that it has no ClusterIssuers, before anybody is asked for approval",
+			[]change{undecided, func(s *lifecycle.RequestSeen) {
+				s.Request.Spec.IssuerRef.Kind, s.Issuer, s.NoClusterIssuers = "ClusterIssuer", nil, true
+			}},
+			"Ready=False Pending: ClusterIssuer \"ca\" can not be used: the operator works in one namespace, without ClusterIssuers; name an Issuer of this namespace\n" +
+				"Warning IssuerNotFound\n"},
 		{"a missing issuer is reported once",
 			[]change{func(s *lifecycle.RequestSeen) { s.Issuer = nil }, condition(ready, cmmeta.ConditionFalse, "Pending", "Issuer \"ca\" does not exist")}, ""},
 		{"an issuer without a type is waited for", []change{func(s *lifecycle.RequestSeen) { s.Issuer.Type = "" }},
