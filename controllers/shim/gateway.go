@@ -15,9 +15,11 @@ import (
 // wishGateway says what a Gateway asks for: one Certificate for each Secret
 // that its listeners refer to, for the hostnames of these (contract 1.7).
 func wishGateway(gw *gwapi.Gateway, d Defaults) Wish {
-	return wishListeners(gw, gw.Spec.Listeners, d, func(*reader) parent {
+	wish := wishListeners(gw, gw.Spec.Listeners, d, func(*reader) parent {
 		return parent{kind: gatewayKind, name: gw.Name}
 	})
+	wish.misplaced(gw.Annotations, acmev1.ACMECertificateHTTP01ParentRefFallback, "a "+listenerSetKind)
+	return wish
 }
 
 // wishListenerSet does the same for a ListenerSet. The annotations are its own;
@@ -66,9 +68,7 @@ func wishListeners(object metav1.Object, listeners []gwapi.Listener, d Defaults,
 	if wish.Asked = asksForCertificate(object.GetAnnotations(), d); !wish.Asked {
 		return wish
 	}
-	if _, ok := object.GetAnnotations()[acmev1.IngressEditInPlaceAnnotationKey]; ok {
-		wish.problem("%s is for an Ingress and does nothing here: remove it", acmev1.IngressEditInPlaceAnnotationKey)
-	}
+	wish.misplaced(object.GetAnnotations(), acmev1.IngressEditInPlaceAnnotationKey, "an "+ingressKind)
 	wish.certificates(object, d, listenerHosts(object, listeners, d, &wish), func(r *reader) map[string]string {
 		annotations := r.solverIngress()
 		route(r).annotate(annotations)

@@ -2,6 +2,7 @@ package shim
 
 import (
 	"slices"
+	"strconv"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
@@ -17,11 +18,22 @@ func wishIngress(ing *networkingv1.Ingress, d Defaults) Wish {
 		wish.Named[secret] = true
 	}
 	if wish.Asked = asksForCertificate(ing.Annotations, d); !wish.Asked {
+		for _, key := range d.AutoAnnotations {
+			if text, ok := ing.Annotations[key]; ok && !isBoolean(text) {
+				wish.problem("%s must be true or false, not %q", key, text)
+			}
+		}
 		return wish
 	}
+	wish.misplaced(ing.Annotations, cmv1.CertificateIgnoreTLSListeners, "a "+gatewayKind+" or "+listenerSetKind)
+	wish.misplaced(ing.Annotations, acmev1.ACMECertificateHTTP01ParentRefFallback, "a "+listenerSetKind)
 	wish.certificates(ing, d, tlsHosts(ing.Spec.TLS, &wish), func(r *reader) map[string]string {
 		annotations := r.solverIngress()
-		if r.annotations[acmev1.IngressEditInPlaceAnnotationKey] == "true" {
+		switch inPlace, ok := r.annotations[acmev1.IngressEditInPlaceAnnotationKey]; {
+		case ok && !isBoolean(inPlace):
+			// The operator before this one takes it for false, and issues.
+			wish.problem("%s must be true or false, not %q", acmev1.IngressEditInPlaceAnnotationKey, inPlace)
+		case inPlace == "true":
 			annotations[acmev1.ACMECertificateHTTP01IngressNameOverride] = ing.Name
 			// Many ingress controllers do not serve an Ingress whose TLS Secret is
 			// missing, and then the challenge could not be solved through it.
@@ -30,6 +42,11 @@ func wishIngress(ing *networkingv1.Ingress, d Defaults) Wish {
 		return annotations
 	})
 	return wish
+}
+
+func isBoolean(text string) bool {
+	_, err := strconv.ParseBool(text)
+	return err == nil
 }
 
 // tlsHosts gathers the hosts of each Secret. A Secret with an entry that is

@@ -157,3 +157,10 @@ func distinct(list []string) []string {
 func (w *Wish) problem(format string, args ...any) {
 	w.Problems = append(w.Problems, fmt.Sprintf(format, args...))
 }
+
+// misplaced adds an annotation that says something to another kind only.
+func (w *Wish) misplaced(annotations map[string]string, key, where string) {
+	if _, ok := annotations[key]; ok && w.Asked {
+		w.problem("%s is for %s and does nothing here: remove it", key, where)
+	}
+}
