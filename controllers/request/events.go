@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -46,8 +48,56 @@ func addIndexes(indexer client.FieldIndexer) error {
 	return nil
 }
 
+// enqueue is the handler that has the object looked at which another one is, or
+// belongs to.
+func enqueue(of func(client.Object) (t turn, ok bool)) handler.TypedEventHandler[client.Object, turn] {
+	return enqueueAll(func(_ context.Context, o client.Object) []turn {
+		if t, ok := of(o); ok {
+			return []turn{t}
+		}
+		return nil
+	})
+}
+
+// enqueueAll is the handler that has several objects looked at.
+func enqueueAll(of handler.TypedMapFunc[client.Object, turn]) handler.TypedEventHandler[client.Object, turn] {
+	return handler.TypedEnqueueRequestsFromMapFunc(of)
+}
+
+func turnOfRequest(o client.Object) (turn, bool) {
+	req, ok := o.(*cmv1.CertificateRequest)
+	if !ok {
+		return turn{}, false
+	}
+	return turn{NamespacedName: client.ObjectKeyFromObject(req), issuer: laneOf(req.Spec.IssuerRef, req.Namespace)}, true
+}
+
+// turnOfOrder is that of the request which made an Order: they have the same
+// issuer.
+func turnOfOrder(o client.Object) (turn, bool) {
+	order, ok := o.(*acmev1.Order)
+	if !ok {
+		return turn{}, false
+	}
+	owner := metav1.GetControllerOfNoCopy(order)
+	if owner == nil || owner.Kind != cmv1.CertificateRequestKind {
+		return turn{}, false
+	}
+	name := types.NamespacedName{Namespace: order.Namespace, Name: owner.Name}
+	return turn{NamespacedName: name, issuer: laneOf(order.Spec.IssuerRef, order.Namespace)}, true
+}
+
+// laneOf names an issuer in the work queue. A kind that is not ours may be in a
+// namespace or not; then each namespace has its turn.
+func laneOf(ref cmmeta.IssuerReference, namespace string) string {
+	if ref.GroupOrDefault() == cmv1.GroupName && ref.KindOrDefault() == cmv1.ClusterIssuerKind {
+		namespace = ""
+	}
+	return namespace + "/" + kube.IssuerKey(ref)
+}
+
 // requestsOfIssuer are the requests to look at when an issuer changes.
-func (r *reconciler) requestsOfIssuer(ctx context.Context, issuer client.Object) []reconcile.Request {
+func (r *reconciler) requestsOfIssuer(ctx context.Context, issuer client.Object) []turn {
 	ref := cmmeta.IssuerReference{Kind: cmv1.IssuerKind, Name: issuer.GetName()}
 	if issuer.GetNamespace() == "" {
 		ref.Kind = cmv1.ClusterIssuerKind
@@ -57,11 +107,11 @@ func (r *reconciler) requestsOfIssuer(ctx context.Context, issuer client.Object)
 
 // requestsOfKey are the requests to look at when a Secret changes that may hold
 // the key of a self-signed certificate.
-func (r *reconciler) requestsOfKey(ctx context.Context, secret client.Object) []reconcile.Request {
+func (r *reconciler) requestsOfKey(ctx context.Context, secret client.Object) []turn {
 	return r.unfinished(ctx, secret.GetNamespace(), unfinishedByKey, secret.GetName())
 }
 
-func (r *reconciler) unfinished(ctx context.Context, namespace, index, value string) []reconcile.Request {
+func (r *reconciler) unfinished(ctx context.Context, namespace, index, value string) []turn {
 	var list cmv1.CertificateRequestList
 	err := r.client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{index: value},
 		client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency)
@@ -69,11 +119,11 @@ func (r *reconciler) unfinished(ctx context.Context, namespace, index, value str
 		log.FromContext(ctx).Error(err, "list unfinished requests", index, value)
 		return nil
 	}
-	requests := make([]reconcile.Request, len(list.Items))
+	turns := make([]turn, len(list.Items))
 	for i := range list.Items {
-		requests[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])}
+		turns[i], _ = turnOfRequest(&list.Items[i])
 	}
-	return requests
+	return turns
 }
 
 // isUnfinished lets through requests of which something may still come.

@@ -40,9 +40,14 @@ func (r *reconciler) observe(ctx context.Context, request *cmv1.CertificateReque
 		}
 		s.MayApprove = may
 	}
-	issuer, err := r.findIssuer(ctx, request)
+	return s, s.observeIssuer(ctx, r.client)
+}
+
+// observeIssuer adds the issuer, if there is one.
+func (s *sight) observeIssuer(ctx context.Context, from client.Reader) error {
+	issuer, err := findIssuer(ctx, from, s.Request)
 	if issuer == nil || err != nil {
-		return s, err
+		return err
 	}
 	s.issuer = issuer
 	s.Issuer = &lifecycle.SeenIssuer{Type: issuers.TypeOf(issuer)}
@@ -50,12 +55,12 @@ func (r *reconciler) observe(ctx context.Context, request *cmv1.CertificateReque
 		s.Issuer.Ready = ready.Status == cmmeta.ConditionTrue
 		s.Issuer.Message = ready.Message
 	}
-	return s, nil
+	return nil
 }
 
 // findIssuer returns the issuer of a request, which must not be changed; nil if
 // there is none, or if it is not for us to look for.
-func (r *reconciler) findIssuer(ctx context.Context, request *cmv1.CertificateRequest) (cmv1.GenericIssuer, error) {
+func findIssuer(ctx context.Context, from client.Reader, request *cmv1.CertificateRequest) (cmv1.GenericIssuer, error) {
 	ref := request.Spec.IssuerRef
 	if ref.GroupOrDefault() != cmv1.GroupName {
 		return nil, nil
@@ -70,7 +75,7 @@ func (r *reconciler) findIssuer(ctx context.Context, request *cmv1.CertificateRe
 	default:
 		return nil, nil
 	}
-	if err := r.client.Get(ctx, key, issuer, client.UnsafeDisableDeepCopy); err != nil {
+	if err := from.Get(ctx, key, issuer, client.UnsafeDisableDeepCopy); err != nil {
 		if apierrors.IsNotFound(err) {
 			return nil, nil
 		}

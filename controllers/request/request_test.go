@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 type cluster struct {
 	client.Client
 
+	config    *rest.Config
 	namespace string
 	counter   *counter
 }
@@ -113,7 +114,7 @@ func start(t *testing.T, change func(*Config)) cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cluster{Client: c, namespace: namespace, counter: count}
+	return cluster{Client: c, config: restConfig, namespace: namespace, counter: count}
 }
 
 func newKey(t *testing.T) crypto.Signer {
@@ -349,10 +350,54 @@ func TestRequestThatLiesIsInvalidAndNotApproved(t *testing.T) {
 			Spec:       cmv1.CertificateRequestSpec{Request: []byte("-----BEGIN NOTHING-----"), IssuerRef: cmmeta.IssuerReference{Name: "ca"}},
 		})
 	for _, name := range []string{"liar", "garbage"} {
-		if req := c.until(t, name, "InvalidRequest Ready=Failed"); req.Status.FailureTime == nil {
-			t.Errorf("%s: no failure time", name)
+		req := c.until(t, name, "InvalidRequest Ready=Failed")
+		if req.Status.FailureTime == nil {
+			t.Fatalf("%s: no failure time", name)
+		}
+		// Both are in whole seconds, so one may have just begun.
+		if took := req.Status.FailureTime.Sub(req.CreationTimestamp.Time); took > 2*time.Second {
+			t.Errorf("%s: invalid only after %s", name, took)
 		}
 	}
+}
+
+func TestRequestThatNobodyApprovesSaysSo(t *testing.T) {
+	t.Parallel()
+	c := start(t, func(cfg *Config) { cfg.DisableApproval = true })
+	c.ca(t, "ca")
+	c.issuer(t, "ca", cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "ca"}})
+	c.create(t, c.request(t, "web", "ca", newKey(t), nil))
+	if got := message(c.until(t, "web", "Ready=Pending")); !strings.Contains(got, "Waiting for approval") {
+		t.Errorf("message %q", got)
+	}
+	c.untilEvents(t, "web", "WaitingForApproval")
+}
+
+func TestSelfSignedRequestThatCanNotBeSignedFailsForGood(t *testing.T) {
+	t.Parallel()
+	c := start(t, nil)
+	c.issuer(t, "self", cmv1.IssuerConfig{SelfSigned: &cmv1.SelfSignedIssuer{}})
+	c.create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "key"}, Data: map[string][]byte{"tls.key": encodeKey(t, newKey(t))}})
+	other := c.request(t, "other-key", "self", newKey(t), nil)
+	other.Annotations = map[string]string{cmv1.CertificateRequestPrivateKeyAnnotationKey: "key"}
+	c.create(t, c.request(t, "no-key", "self", newKey(t), nil), other)
+	for name, reason := range map[string]string{"no-key": "MissingAnnotation", "other-key": "ErrorKeyMatch"} {
+		if req := c.until(t, name, "Approved Ready=Failed"); req.Status.FailureTime == nil {
+			t.Errorf("%s: no failure time", name)
+		}
+		c.untilEvents(t, name, "cert-manager.io", reason)
+	}
+}
+
+func TestMissingSecretOfACAIsTold(t *testing.T) {
+	t.Parallel()
+	c := start(t, nil)
+	c.issuer(t, "ca", cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "ca"}})
+	c.create(t, c.request(t, "web", "ca", newKey(t), nil))
+	if got, want := message(c.until(t, "web", "Approved Ready=Pending")), fmt.Sprintf("Secret %q does not exist in namespace %q", "ca", c.namespace); got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+	c.untilEvents(t, "web", "cert-manager.io", "SecretMissing")
 }
 
 func TestMissingKeyOfASelfSignedCertificateIsHealedByCreatingIt(t *testing.T) {

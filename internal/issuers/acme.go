@@ -183,7 +183,7 @@ func buildOrder(in Input) (*acmev1.Order, error) {
 			Name:            name,
 			Labels:          maps.Clone(req.Labels),
 			Annotations:     maps.Clone(req.Annotations),
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(req, cmv1.GroupVersion.WithKind(cmv1.CertificateRequestKind))},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(req, in.Kind)},
 		},
 		Spec: spec,
 	}, nil

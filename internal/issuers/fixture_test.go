@@ -181,8 +181,9 @@ func request(t testing.TB, key crypto.Signer, r pki.Request) Input {
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", UID: "uid-web-1"},
 			Spec:       cmv1.CertificateRequestSpec{Request: text},
 		},
-		CSR: csr,
-		Now: testNow,
+		Kind: cmv1.GroupVersion.WithKind(cmv1.CertificateRequestKind),
+		CSR:  csr,
+		Now:  testNow,
 	}
 }
 

@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,7 @@ import (
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/internal/lifecycle"
 )
 
 // CacheOptions says what the manager's cache holds. managedFields are dropped
@@ -29,6 +31,7 @@ func CacheOptions() cache.Options {
 			},
 			&corev1.Pod{}:     {Label: solverSelector()},
 			&corev1.Service{}: {Label: solverSelector()},
+			&certificatesv1.CertificateSigningRequest{}: {Transform: stripForeignCSRs},
 			// Those of the shared responder's Services, and of the Service of
 			// the operator, whose label they have from it.
 			&discoveryv1.EndpointSlice{}: {Label: solverSelector()},
@@ -96,6 +99,25 @@ func stripToIdentity(in any) (any, error) {
 			UID:             m.UID,
 			ResourceVersion: m.ResourceVersion,
 		},
+	}, nil
+}
+
+// stripForeignCSRs keeps of a CertificateSigningRequest that is for another
+// signer only who it is: every node of a cluster makes some, and a field
+// selector can not name all of our signers.
+func stripForeignCSRs(in any) (any, error) {
+	csr, ok := in.(*certificatesv1.CertificateSigningRequest)
+	if !ok {
+		return in, nil
+	}
+	if lifecycle.IsOurSigner(csr.Spec.SignerName) {
+		csr.ManagedFields = nil
+		return csr, nil
+	}
+	return &certificatesv1.CertificateSigningRequest{
+		TypeMeta:   csr.TypeMeta,
+		ObjectMeta: metav1.ObjectMeta{Name: csr.Name, UID: csr.UID, ResourceVersion: csr.ResourceVersion},
+		Spec:       certificatesv1.CertificateSigningRequestSpec{SignerName: csr.Spec.SignerName},
 	}, nil
 }
 
