@@ -8,6 +8,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/certwright/certwright/controllers/cainjection"
 	"github.com/certwright/certwright/controllers/certificate"
 	"github.com/certwright/certwright/controllers/challenge"
 	"github.com/certwright/certwright/controllers/issuer"
@@ -48,6 +49,8 @@ type Config struct {
 	Backoff           lifecycle.Backoff // after failed issuances; zero is the default
 
 	Shim shim.Config // without Workers
+
+	Injection cainjection.Config // Targets and Sources; without Sources.Namespace
 
 	Solver                  http01.Options
 	SolverNameservers       []string
@@ -163,6 +166,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		{"shim", func() error {
 			cfg.Shim.Workers = cfg.Workers
 			return shim.Setup(mgr, cfg.Shim)
+		}},
+		{"CA injection", func() error {
+			config := cfg.Injection
+			config.Clock, config.Secrets, config.Workers, config.Sources.Namespace = time.Now, secrets, cfg.Workers, cfg.Namespace
+			return cainjection.Setup(ctx, mgr, config)
 		}},
 	} {
 		if err := c.setup(); err != nil {

@@ -43,6 +43,7 @@ type flags struct {
 	shim         shim.Config
 	gatewayAPI   bool
 	listenerSets bool
+	injection    injectionFlags
 
 	solver                 http01.Options
 	solverCPURequest       string
@@ -90,6 +91,7 @@ func defaultFlags() *flags {
 		// A cluster without the Gateway API costs a small request now and then.
 		gatewayAPI:              true,
 		listenerSets:            true,
+		injection:               defaultInjectionFlags(),
 		solver:                  http01.DefaultOptions(""),
 		solverCPURequest:        "10m",
 		solverCPULimit:          "100m",
@@ -147,6 +149,8 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.BoolVar(&f.gatewayAPI, "enable-gateway-api", f.gatewayAPI, "make Certificates for annotated Gateways and ListenerSets, as soon as the cluster has these kinds")
 	s.BoolVar(&f.listenerSets, "enable-gateway-api-listenerset", f.listenerSets, "with enable-gateway-api, also for ListenerSets")
 	s.StringSliceVar(&f.shim.GatewayExtraProtocols, "gateway-api-extra-protocols", f.shim.GatewayExtraProtocols, "protocols of listeners, besides HTTPS and TLS, that take a certificate")
+
+	f.injection.register(s)
 
 	s.StringVar(&f.solver.Image, "acme-http01-solver-image", f.solver.Image, "image of the pods that answer HTTP-01 challenges")
 	s.StringVar(&f.solverCPURequest, "acme-http01-solver-resource-request-cpu", f.solverCPURequest, "CPU request of a solver pod")
@@ -274,6 +278,7 @@ func (f *flags) controllers() (controllers.Config, error) {
 		Backoff:                  f.backoff,
 		DisableApproval:          disableApproval,
 		Shim:                     shims,
+		Injection:                f.injection.config(),
 		Solver:                   f.solver,
 		SolverNameservers:        f.solverNameservers,
 		Responder:                responder,
