@@ -45,8 +45,9 @@ func TestEverythingTheChartRendersIsValid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, args := range map[string][]string{
-		"defaults":   {"--api-versions", mutatingPolicy},
-		"everything": everything(t),
+		"defaults":      {"--api-versions", mutatingPolicy},
+		"everything":    everything(t),
+		"one namespace": {"--set", "watchNamespace=default"},
 	} {
 		for _, object := range render(t, append(args, "--set", "crds.enabled=true,namespace="+w.namespace)...) {
 			object.SetName(w.namespace + "-" + object.GetName())

@@ -32,6 +32,15 @@
 {{- .Values.namespace | default .Release.Namespace }}
 {{- end }}
 
+{{/*
+The namespace of the lease. Operators for different namespaces work at the same
+time, so each has its lease where it works.
+*/}}
+{{- define "certwright.leaseNamespace" -}}
+{{- $chosen := .Values.global.leaderElection.namespace }}
+{{- if and .Values.watchNamespace (eq $chosen "kube-system") }}{{ .Values.watchNamespace }}{{ else }}{{ $chosen }}{{ end }}
+{{- end }}
+
 {{- define "certwright.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- .Values.serviceAccount.name | default (include "certwright.fullname" .) }}
