@@ -30,6 +30,11 @@ import (
 
 // Config are the settings of the operator that controllers need.
 type Config struct {
+	// Namespace is the only one that the operator works in, with rights in no
+	// other: there are no ClusterIssuers then, and ClusterResourceNamespace is
+	// this namespace. Empty for all namespaces. The manager's cache is to be
+	// that of kube.NewCache.
+	Namespace                string
 	ClusterResourceNamespace string
 	Workers                  int
 	UserAgent                string
@@ -71,12 +76,20 @@ type DNS01 struct {
 	AllowHTTPReq                          bool   // let Issuers choose the provider httpreq
 }
 
+// namespaces are those that the operator works in; all if there are none.
+func (c *Config) namespaces() []string {
+	if c.Namespace == "" {
+		return nil
+	}
+	return []string{c.Namespace}
+}
+
 // Setup adds all controllers to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	foreign, err := kube.NewForeignSecrets(mgr)
+	foreign, err := kube.NewForeignSecretsWithin(mgr, cfg.Namespace)
 	if err != nil {
 		return err
 	}
@@ -125,6 +138,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 		{"request", func() error {
 			return request.Setup(mgr, request.Config{
 				Clock: time.Now, Signers: signers, Secrets: secrets, Compromised: compromised, DisableApproval: cfg.DisableApproval, Workers: cfg.Workers,
+				Namespace: cfg.Namespace,
 			})
 		}},
 		{"issuer", func() error {
@@ -143,7 +157,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 					AmbientIssuers: cfg.DNS01.AmbientIssuers, AmbientClusterIssuers: cfg.DNS01.AmbientClusterIssuers,
 					Worker: worker.New(worker.Options{Path: cfg.DNS01.Worker, AllowHTTPReq: cfg.DNS01.AllowHTTPReq}),
 				},
-				Clock: time.Now, Workers: cfg.Workers,
+				Clock: time.Now, Workers: cfg.Workers, Namespaces: cfg.namespaces(),
 			})
 		}},
 		{"revocation", func() error {
