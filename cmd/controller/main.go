@@ -8,6 +8,7 @@ import (
 	"time"
 	_ "time/tzdata" // renewal windows name time zones, and the image has no database of them
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -102,8 +103,10 @@ func run(ctx context.Context, f *flags) error {
 	if err := controllers.Setup(ctx, mgr, controllersConfig); err != nil {
 		return err
 	}
-	if err := ctrlmetrics.Registry.Register(metrics.NewCollector(mgr.GetCache(), mgr.Elected())); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
+	for _, collector := range []prometheus.Collector{metrics.NewCollector(mgr.GetCache(), mgr.Elected()), metrics.NewClock(time.Now)} {
+		if err := ctrlmetrics.Registry.Register(collector); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
 	}
 	logger.Info("start", "version", version)
 	if err := mgr.Start(ctx); err != nil {

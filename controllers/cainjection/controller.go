@@ -25,6 +25,7 @@ import (
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // Config is what the controllers need from their surroundings.
@@ -109,7 +110,7 @@ func (r *reconciler) add(mgr ctrl.Manager, cfg Config) error {
 		// Where the kind is not ours to read nothing is injected. That must not
 		// end the operator, as a cache that does not fill up does.
 		CacheSyncTimeout: math.MaxInt64,
-	}).Complete(r)
+	}).Complete(metrics.Counted("cainjection-"+r.kind.resource, r))
 }
 
 // asked holds for objects that are targets, or were.

@@ -22,6 +22,7 @@ import (
 	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/metrics"
 	"github.com/certwright/certwright/internal/revocationlist"
 )
 
@@ -124,7 +125,7 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 	if cfg.Compromised != nil {
 		b.WatchesMetadata(&v1alpha1.CompromisedKey{}, handler.EnqueueRequestsFromMapFunc(r.havingKey))
 	}
-	return b.Complete(r)
+	return b.Complete(metrics.Counted("certificate", r))
 }
 
 // Reconcile takes one Certificate one step further.

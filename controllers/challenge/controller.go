@@ -25,6 +25,7 @@ import (
 	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // Clients gives the client for an issuer's ACME account.
@@ -141,7 +142,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 	if err := r.setupShared(mgr, b, config.Shared); err != nil {
 		return err
 	}
-	built, err := b.Build(r)
+	built, err := b.Build(metrics.Counted("challenges", r))
 	if err != nil {
 		return fmt.Errorf("set up challenge controller: %w", err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // Config is what the controllers need from outside.
@@ -94,7 +95,7 @@ func setup(mgr ctrl.Manager, cfg Config, k kind) error {
 			MaxConcurrentReconciles: cfg.Workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](leastBackoff, mostBackoff),
 		}).
-		Complete(r)
+		Complete(metrics.Counted(k.name, r))
 }
 
 // Reconcile looks at one issuer and says whether it is ready.

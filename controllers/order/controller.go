@@ -19,6 +19,7 @@ import (
 	"github.com/certwright/certwright/internal/acmeview"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // Clients gives the client for an issuer's ACME account.
@@ -98,7 +99,7 @@ func Setup(mgr ctrl.Manager, config Config) error {
 		Watches(&cmv1.Issuer{}, r.ordersOfIssuer(), builder.WithPredicates(issuerChanged)).
 		Watches(&cmv1.ClusterIssuer{}, r.ordersOfIssuer(), builder.WithPredicates(issuerChanged)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(r)
+		Complete(metrics.Counted("orders", r))
 	if err != nil {
 		return fmt.Errorf("set up order controller: %w", err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/certwright/certwright/api/v1alpha1"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // Config is what the controller needs from outside.
@@ -69,7 +70,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			MaxConcurrentReconciles: workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](leastBackoff, mostBackoff),
 		}).
-		Complete(r)
+		Complete(metrics.Counted("reissue", r))
 	if err != nil {
 		return fmt.Errorf("set up reissue controller: %w", err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // Config is what the controller needs from outside.
@@ -87,7 +88,7 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 		Watches(&corev1.Secret{}, enqueueAll(r.requestsOfKey), builder.WithPredicates(isThere)).
 		WatchesRawSource(source.TypedKind(cfg.Secrets.Foreign(), client.Object(kube.SecretMetadata()), enqueueAll(r.requestsOfKey), isThere)).
 		WithOptions(cfg.options(mgr, controllerName, cmv1.CertificateRequestKind)).
-		Complete(r)
+		Complete(metrics.Counted(controllerName, r))
 	if err != nil {
 		return fmt.Errorf("set up certificate request controller: %w", err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/certwright/certwright/internal/issuers"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // Config is what the controller needs from outside.
@@ -79,7 +80,7 @@ func Setup(mgr ctrl.Manager, cfg Config) error {
 			MaxConcurrentReconciles: cfg.Workers,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](leastBackoff, mostBackoff),
 		}).
-		Complete(r)
+		Complete(metrics.Counted("revocations", r))
 	if err != nil {
 		return fmt.Errorf("set up revocation controller: %w", err)
 	}

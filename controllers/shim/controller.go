@@ -19,6 +19,7 @@ import (
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	"github.com/certwright/certwright/internal/kube"
+	"github.com/certwright/certwright/internal/metrics"
 )
 
 // Config is what the controllers need from their surroundings.
@@ -105,7 +106,7 @@ func add(mgr ctrl.Manager, cfg Config, k kind) error {
 		For(k.object(), input).
 		Watches(&cmv1.Certificate{}, handler.EnqueueRequestsFromMapFunc(r.objectsOf), input).
 		WithOptions(options).
-		Complete(r)
+		Complete(metrics.Counted(k.controller, r))
 	if err != nil {
 		return fmt.Errorf("add controller %s: %w", k.controller, err)
 	}

@@ -51,6 +51,10 @@ type Request struct {
 	Method   string
 	Status   int // HTTP status code, or NoAnswer
 	Duration time.Duration
+	// Problem is the kind of the problem that the server answered with, without
+	// the prefix of its URN, such as "rateLimited"; "other" if RFC 8555 and its
+	// successors do not know it. Empty if there was none.
+	Problem string
 }
 
 const (
@@ -128,7 +132,7 @@ func (c *Client) exchange(ctx context.Context, e exchange) (*answer, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, e.limit+1))
 	ended := c.clock()
 	seen.Status, seen.Duration = response.StatusCode, ended.Sub(started)
-	c.observe(seen)
+	defer func() { c.observe(seen) }()
 
 	a := &answer{
 		action:     e.action,
@@ -147,7 +151,9 @@ func (c *Client) exchange(ctx context.Context, e exchange) (*answer, error) {
 	case int64(len(body)) > e.limit:
 		return a, a.unusable(fmt.Sprintf("larger than %d bytes", e.limit), nil)
 	case a.status < 200 || a.status > 299:
-		return a, a.problem()
+		problem := a.problem()
+		seen.Problem = kindOfProblem(problem)
+		return a, problem
 	}
 	return a, nil
 }

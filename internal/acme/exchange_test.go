@@ -196,11 +196,11 @@ func TestEveryRequestIsObserved(t *testing.T) {
 	}
 	host := strings.TrimPrefix(s.URL, "http://")
 	want := []Request{
-		{"http", host, ActionGetDirectory, "GET", 200, time.Second},
-		{"http", host, ActionGetNonce, "HEAD", 200, time.Second},
-		{"http", host, ActionGetOrder, "POST", 400, time.Second},
-		{"http", host, ActionGetOrder, "POST", 404, time.Second},
-		{"http", host, ActionGetOrder, "POST", NoAnswer, time.Second},
+		{"http", host, ActionGetDirectory, "GET", 200, time.Second, ""},
+		{"http", host, ActionGetNonce, "HEAD", 200, time.Second, ""},
+		{"http", host, ActionGetOrder, "POST", 400, time.Second, "badNonce"},
+		{"http", host, ActionGetOrder, "POST", 404, time.Second, "other"},
+		{"http", host, ActionGetOrder, "POST", NoAnswer, time.Second, ""},
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)

@@ -17,8 +17,11 @@ func TestRequestsToACMEServersAreCountedAndTimed(t *testing.T) {
 	for _, duration := range []time.Duration{time.Second, 2 * time.Second} {
 		metrics.ObserveACME(acme.Request{Scheme: "https", Host: "ca.example", Action: "new_order", Method: "POST", Status: 201, Duration: duration})
 	}
-	metrics.ObserveACME(acme.Request{Scheme: "https", Host: "ca.example", Action: "new_order", Method: "POST", Status: 429, Duration: time.Second})
+	metrics.ObserveACME(acme.Request{Scheme: "https", Host: "ca.example", Action: "new_order", Method: "POST", Status: 429, Duration: time.Second, Problem: "rateLimited"})
 	const want = `
+# HELP certwright_acme_problems_total Answers of ACME servers that were problems, by kind (RFC 8555, section 6.7).
+# TYPE certwright_acme_problems_total counter
+certwright_acme_problems_total{action="new_order",host="ca.example",problem="rateLimited"} 1
 # HELP certmanager_http_acme_client_request_count HTTP requests to ACME servers.
 # TYPE certmanager_http_acme_client_request_count counter
 certmanager_http_acme_client_request_count{action="new_order",host="ca.example",method="POST",scheme="https",status="201"} 2
@@ -37,7 +40,7 @@ certmanager_http_acme_client_request_duration_seconds_sum{action="new_order",hos
 certmanager_http_acme_client_request_duration_seconds_count{action="new_order",host="ca.example",method="POST",scheme="https",status="429"} 1
 `
 	if err := testutil.GatherAndCompare(ctrlmetrics.Registry, strings.NewReader(want),
-		"certmanager_http_acme_client_request_count", "certmanager_http_acme_client_request_duration_seconds"); err != nil {
+		"certmanager_http_acme_client_request_count", "certmanager_http_acme_client_request_duration_seconds", "certwright_acme_problems_total"); err != nil {
 		t.Error(err)
 	}
 }

@@ -57,8 +57,8 @@ type objects struct {
 	elected <-chan struct{}
 }
 
-// NewCollector returns the metrics of Certificates, Issuers and ClusterIssuers
-// (contract, section 4). They are read from the cache when they are asked for:
+// NewCollector returns the metrics of Certificates, their issuers, Challenges
+// and CertificateRequests (contract, section 4, and what it lacks). They are read from the cache when they are asked for:
 // nothing is kept, so nothing has to be brought up to date, and the samples of
 // an object are gone with it.
 //
@@ -72,7 +72,7 @@ func NewCollector(cache client.Reader, elected <-chan struct{}) prometheus.Colle
 func (o *objects) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		certificateReady, certificateExpiry, certificateAfter, certificateBefore, certificateRenewal,
-		issuerReady, clusterIssuerReady,
+		issuerReady, clusterIssuerReady, challengeStatus, requestCount, requestOldest,
 	} {
 		ch <- desc
 	}
@@ -94,6 +94,8 @@ func (o *objects) Collect(ch chan<- prometheus.Metric) {
 		{certificateReady, o.certificates},
 		{issuerReady, o.issuers},
 		{clusterIssuerReady, o.clusterIssuers},
+		{challengeStatus, o.challenges},
+		{requestCount, o.requests},
 	} {
 		if err := kind.collect(ctx, ch); err != nil {
 			// Samples that silently are not there would look like objects

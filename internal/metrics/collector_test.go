@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/internal/metrics"
@@ -26,6 +27,8 @@ type cached struct {
 	certificates   []cmv1.Certificate
 	issuers        []cmv1.Issuer
 	clusterIssuers []cmv1.ClusterIssuer
+	challenges     []acmev1.Challenge
+	requests       []cmv1.CertificateRequest
 	err            error
 }
 
@@ -41,6 +44,10 @@ func (c *cached) List(_ context.Context, list client.ObjectList, opts ...client.
 		l.Items = append(l.Items, c.issuers...)
 	case *cmv1.ClusterIssuerList:
 		l.Items = append(l.Items, c.clusterIssuers...)
+	case *acmev1.ChallengeList:
+		l.Items = append(l.Items, c.challenges...)
+	case *cmv1.CertificateRequestList:
+		l.Items = append(l.Items, c.requests...)
 	}
 	return c.err
 }
