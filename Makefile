@@ -53,6 +53,10 @@ e2e: ## Run the journeys on a real node (Linux, root).
 bench: ## Measure the operator against its budgets on a control plane of its own.
 	go -C hack/bench run .
 
+.PHONY: bench-requests
+bench-requests: ## Measure a storm of CertificateRequests, on a control plane of its own.
+	go -C hack/bench run . requests
+
 .PHONY: bench-acme
 bench-acme: ## Measure certificates from an ACME CA on a real node (Linux, root).
 	go -C hack/bench run . acme

@@ -51,6 +51,8 @@ type Config struct {
 	CopiedAnnotations []string
 	OwnSecrets        bool
 	DisableApproval   bool
+	// NoSigningRequests leaves Kubernetes' own CertificateSigningRequests alone.
+	NoSigningRequests bool
 	Backoff           lifecycle.Backoff // after failed issuances; zero is the default
 
 	Shim shim.Config // without Workers
@@ -136,10 +138,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 			})
 		}},
 		{"request", func() error {
-			return request.Setup(mgr, request.Config{
+			config := request.Config{
 				Clock: time.Now, Signers: signers, Secrets: secrets, Compromised: compromised, DisableApproval: cfg.DisableApproval, Workers: cfg.Workers,
 				Namespace: cfg.Namespace,
-			})
+			}
+			if err := request.Setup(mgr, config); err != nil || cfg.NoSigningRequests || cfg.Namespace != "" {
+				return err // those requests are in no namespace
+			}
+			return request.SetupCSR(mgr, config, cfg.ClusterResourceNamespace)
 		}},
 		{"issuer", func() error {
 			return issuer.Setup(mgr, issuer.Config{

@@ -130,8 +130,8 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.IntVar(&f.burst, "kube-api-burst", 50, "requests at once to the API server, if kube-api-qps is set")
 	s.StringVar(&f.namespace, "namespace", f.namespace, "the only namespace to work in, with rights in no other and without ClusterIssuers; all if empty")
 	s.StringVar(&f.clusterResourceNamespace, "cluster-resource-namespace", f.clusterResourceNamespace, "namespace of the Secrets of ClusterIssuers")
-	s.IntVar(&f.workers, "concurrent-workers", f.workers, "objects of one kind looked at at the same time")
-	s.StringSliceVar(&f.enabled, "controllers", f.enabled, "'*' for all; '-certificaterequests-approver' leaves approval to others, '-ingress-shim', '-gateway-shim' and '-listenerset-shim' leave these objects alone")
+	s.IntVar(&f.workers, "concurrent-workers", f.workers, "objects of one kind looked at at the same time; requests of one issuer, for fairness among issuers, and twice as many of all")
+	s.StringSliceVar(&f.enabled, "controllers", f.enabled, "'*' for all; '-certificaterequests-approver' leaves approval to others, '-certificatesigningrequests', '-ingress-shim', '-gateway-shim' and '-listenerset-shim' leave these objects alone")
 	s.StringSliceVar(&f.copiedAnnotations, "copied-annotation-prefixes", f.copiedAnnotations, "annotations that a Certificate's requests get: prefixes, '*' for all, '-' in front to exclude")
 	s.BoolVar(&f.ownSecrets, "enable-certificate-owner-ref", f.ownSecrets, "make Certificates the owners of their Secrets, so that a Secret is deleted with its Certificate")
 
@@ -204,13 +204,14 @@ func (f *flags) restConfig() (*rest.Config, error) {
 // fewer than the contract's, so they can not be told apart by its names.
 const (
 	approverController    = "certificaterequests-approver"
+	csrController         = "certificatesigningrequests"
 	ingressController     = "ingress-shim"
 	gatewayController     = "gateway-shim"
 	listenerSetController = "listenerset-shim"
 )
 
 func (f *flags) controllers() (controllers.Config, error) {
-	disableApproval := false
+	disableApproval, noSigningRequests := false, false
 	shims := f.shim
 	shims.NoGateways, shims.NoListenerSets = !f.gatewayAPI, !f.gatewayAPI || !f.listenerSets
 	for _, name := range f.enabled {
@@ -218,6 +219,8 @@ func (f *flags) controllers() (controllers.Config, error) {
 		case "*":
 		case "-" + approverController:
 			disableApproval = true
+		case "-" + csrController:
+			noSigningRequests = true
 		case "-" + ingressController:
 			shims.NoIngresses = true
 		case "-" + gatewayController:
@@ -225,8 +228,8 @@ func (f *flags) controllers() (controllers.Config, error) {
 		case "-" + listenerSetController:
 			shims.NoListenerSets = true
 		default:
-			return controllers.Config{}, fmt.Errorf("read --controllers: %q is not known; use '*', and with a '-' in front %s, %s, %s, %s",
-				name, approverController, ingressController, gatewayController, listenerSetController)
+			return controllers.Config{}, fmt.Errorf("read --controllers: %q is not known; use '*', and with a '-' in front %s, %s, %s, %s, %s",
+				name, approverController, csrController, ingressController, gatewayController, listenerSetController)
 		}
 	}
 	responder, err := f.responder.config()
@@ -277,6 +280,7 @@ func (f *flags) controllers() (controllers.Config, error) {
 		RevocationCheck:          f.revocationCheck,
 		Backoff:                  f.backoff,
 		DisableApproval:          disableApproval,
+		NoSigningRequests:        noSigningRequests,
 		Shim:                     shims,
 		Injection:                f.injection.config(),
 		Solver:                   f.solver,

@@ -91,6 +91,13 @@ func dispatch(ctx context.Context, args []string) error {
 		}
 		return runACME(ctx, o)
 	}
+	if len(args) > 0 && args[0] == "requests" {
+		o, err := parseStorm(args[1:], os.Stderr)
+		if err != nil {
+			return err
+		}
+		return runStorm(ctx, o)
+	}
 	o, err := parse(args, os.Stderr)
 	if err != nil {
 		return err

@@ -185,7 +185,9 @@ func TestPolicies(t *testing.T) {
 	})
 	t.Run("without mutating policies a foreign identity is refused", func(t *testing.T) { testForeignIdentity(t, w) })
 
-	w.install(t, "--api-versions", mutatingPolicy)
+	w.install(t, "--api-versions", mutatingPolicy,
+		"--set", `approval.plurals.RemoteCA\.example\.com=remotecas,approval.plurals.GlobalCA\.example\.com=globalcas`,
+		"--set", `approval.clusterScoped={GlobalCA.example.com}`)
 	untilInForce(t, func(ctx context.Context) bool {
 		return w.as(t, jane).Create(ctx, forged.DeepCopy(), client.DryRunAll) == nil
 	})
@@ -263,6 +265,8 @@ func testApproval(t *testing.T, w world) {
 	w.grant(t, "exact", requestRules(), approveRule("issuers.cert-manager.io/"+w.namespace+".ca", "clusterissuers.cert-manager.io/shared"))
 	w.grant(t, "broad", requestRules(), approveRule("issuers.cert-manager.io/*"))
 	masters := rest.ImpersonationConfig{UserName: "master", Groups: []string{"system:masters"}}
+	w.grant(t, "external", requestRules(), approveRule("awspcaissuers.awspca.cert-manager.io/"+w.namespace+".a", "awspcaclusterissuers.awspca.cert-manager.io/a", "remotecas.example.com/*"))
+	external := rest.ImpersonationConfig{UserName: "external"}
 	exact, broad := rest.ImpersonationConfig{UserName: "exact"}, rest.ImpersonationConfig{UserName: "broad"}
 
 	tests := []struct {
@@ -280,6 +284,13 @@ func testApproval(t *testing.T, w world) {
 		{broad, cmmeta.IssuerReference{Name: "any", Kind: "ClusterIssuer"}, "clusterissuers.cert-manager.io/any"},
 		{masters, cmmeta.IssuerReference{Name: "any", Kind: "ClusterIssuer"}, ""},
 		{masters, cmmeta.IssuerReference{Name: "x", Kind: "Issuer", Group: "example.com"}, "issuers of the kind Issuer.example.com are not known"},
+		{external, cmmeta.IssuerReference{Name: "a", Kind: "AWSPCAIssuer", Group: "awspca.cert-manager.io"}, ""},
+		{external, cmmeta.IssuerReference{Name: "b", Kind: "AWSPCAIssuer", Group: "awspca.cert-manager.io"}, "the signer awspcaissuers.awspca.cert-manager.io/" + w.namespace + ".b"},
+		{external, cmmeta.IssuerReference{Name: "a", Kind: "AWSPCAClusterIssuer", Group: "awspca.cert-manager.io"}, ""},
+		{external, cmmeta.IssuerReference{Name: "b", Kind: "AWSPCAClusterIssuer", Group: "awspca.cert-manager.io"}, "the signer awspcaclusterissuers.awspca.cert-manager.io/b"},
+		{external, cmmeta.IssuerReference{Name: "any", Kind: "RemoteCA", Group: "example.com"}, ""},
+		{external, cmmeta.IssuerReference{Name: "any", Kind: "GlobalCA", Group: "example.com"}, "the signer globalcas.example.com/any"},
+		{broad, cmmeta.IssuerReference{Name: "any", Kind: "RemoteCA", Group: "example.com"}, "the signer remotecas.example.com/" + w.namespace + ".any"},
 	}
 	for _, test := range tests {
 		req := w.request(test.issuer)
