@@ -99,6 +99,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	signers, accounts := issuers.New(issuers.Config{
 		Client: mgr.GetClient(), Secrets: secrets, ClusterResourceNamespace: cfg.ClusterResourceNamespace,
 		Random: rand.Reader, UserAgent: cfg.UserAgent, Observe: metrics.ObserveACME, ObserveVenafi: metrics.ObserveVenafi, Clock: time.Now, CRLBaseURL: cfg.RevocationLists.BaseURL,
+		AmbientIssuers: cfg.DNS01.AmbientIssuers, AmbientClusterIssuers: cfg.DNS01.AmbientClusterIssuers,
 	})
 	var compromised *kube.CompromisedKeys
 	if cfg.Extensions {
