@@ -117,7 +117,7 @@ func (r *csrReconciler) observe(ctx context.Context, csr *certificatesv1.Certifi
 	if s.Fault, err = r.references.check(ctx, csr, s.Request); s.Fault != nil || err != nil {
 		return s, err
 	}
-	if s.CSR, s.CSRErr = pki.DecodeRequest(csr.Spec.Request); s.CSRErr != nil {
+	if s.CSR, s.CSRErr = pki.DecodeRequest(csr.Spec.Request); s.CSR == nil {
 		return s, nil
 	}
 	if s.CompromisedKey, err = r.Compromised.Find(ctx, namespace, s.CSR.PublicKey); err != nil {
