@@ -27,7 +27,7 @@ func TestObjectsThatGetCertificatesAreFlags(t *testing.T) {
 			c.DefaultIssuer.Name, c.DefaultIssuer.Kind = "ca", "ClusterIssuer"
 			c.AutoCertificateAnnotations, c.ExtraCertificateAnnotations = []string{"a", "b"}, []string{"c"}
 		}, ""},
-		{[]string{"--controllers=*,-gateways"}, nil, `read --controllers: "-gateways" is not known; use '*', and with a '-' in front certificaterequests-approver, ingress-shim, gateway-shim, listenerset-shim`},
+		{[]string{"--controllers=*,-gateways"}, nil, `read --controllers: "-gateways" is not known; use '*', and with a '-' in front certificaterequests-approver, certificatesigningrequests, ingress-shim, gateway-shim, listenerset-shim`},
 	} {
 		f := defaultFlags()
 		s := pflag.NewFlagSet("controller", pflag.ContinueOnError)
