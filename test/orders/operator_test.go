@@ -59,7 +59,7 @@ func (w *world) operator() (stop func()) {
 	w.t.Helper()
 	counted := rest.CopyConfig(w.config)
 	counted.Wrap(w.writes.wrap)
-	o := operator.New(w.t, counted, scheme(w.t), w.namespace)
+	o := operator.New(w.t, counted, scheme(w.t), w.namespace, w.also...)
 	look := http01.CheckerConfig{DialContext: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
 	if w.nameservers != nil {
 		look.DialContext, look.Nameservers = nil, w.nameservers
@@ -70,7 +70,7 @@ func (w *world) operator() (stop func()) {
 	}
 	for _, err := range []error{
 		order.Setup(o.Manager, order.Config{Clients: w, SharedResponder: w.shared, Limits: w.limits}),
-		challenge.Setup(o.Manager, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), DNS01: w.dns01, Clock: w.clock, Namespaces: []string{w.namespace}}),
+		challenge.Setup(o.Manager, challenge.Config{Clients: w, Checker: checker, Solver: http01.DefaultOptions("solver:test"), MaxConcurrent: w.slots, Shared: w.responder(), DNS01: w.dns01, Clock: w.clock, Namespaces: append([]string{w.namespace}, w.also...)}),
 	} {
 		if err != nil {
 			w.t.Fatal(err)

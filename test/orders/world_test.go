@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 type world struct {
 	t           *testing.T
 	namespace   string
+	also        []string         // further namespaces that the operator looks after
 	api         client.WithWatch // neither counted nor cached
 	ca          *testca.CA
 	account     *acme.Client
