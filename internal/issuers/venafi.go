@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	cmmeta "github.com/certwright/certwright/api/meta/v1"
 	"github.com/certwright/certwright/internal/issuers/venafi"
 	"github.com/certwright/certwright/internal/kube"
 	"github.com/certwright/certwright/internal/lifecycle"
@@ -88,7 +89,7 @@ func (s *venafiSigner) Check(ctx context.Context, issuer cmv1.GenericIssuer, now
 	if e, ok := errors.AsType[*venafi.Error](err); ok {
 		// A server that is down for a while does no harm to what it accepted.
 		ready := lifecycle.IssuerReady(issuer)
-		verdict.Ready = e.Kind == venafi.Unavailable && ready != nil && ready.Status == "True" && ready.ObservedGeneration == issuer.GetGeneration()
+		verdict.Ready = e.Kind == venafi.Unavailable && ready != nil && ready.Status == cmmeta.ConditionTrue && ready.ObservedGeneration == issuer.GetGeneration()
 		if e.RetryAfter > 0 {
 			verdict.Fault.Kind, verdict.Fault.Until = lifecycle.Wait, now.Add(e.RetryAfter)
 		}

@@ -4,5 +4,7 @@
 // issue certificates, refuses what they would refuse, and signs.
 //
 // No such server can be run here. What it takes and gives is what the vendor's
-// own clients send and read.
+// own clients send and read: vcert 5.12.3 gets certificates from it, by both of
+// the APIs that it knows, with the same requests in the same order as the
+// operator's client. There is no vcert with Next-Generation Trust Security to try.
 package cyberark

@@ -84,7 +84,9 @@ func (s *Server) saasRequest(w http.ResponseWriter, r *http.Request, application
 			Type       string `json:"type"`
 			Identifier string `json:"identifier"`
 		} `json:"apiClientInformation"`
-		Validity string `json:"validityPeriod"`
+		Validity   string         `json:"validityPeriod"`
+		Attributes map[string]any `json:"csrAttributes"`
+		Tags       []string       `json:"tags"`
 	}
 	if !s.read(w, r, &body) {
 		return

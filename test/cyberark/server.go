@@ -91,6 +91,7 @@ func Start(t testing.TB, clock func() time.Time) *Server {
 		},
 		Rules: map[string]any{
 			"id": "template-1", "name": Template, "subjectCNRegexes": []string{".*"}, "sanRegexes": []string{".*"},
+			"subjectORegexes": []string{".*"}, "subjectOURegexes": []string{".*"}, "subjectLRegexes": []string{".*"}, "subjectSTRegexes": []string{".*"}, "subjectCValues": []string{".*"},
 			"keyTypes": []any{map[string]any{"keyType": "RSA", "keyLengths": []int{2048, 3072}}, map[string]any{"keyType": "EC", "keyCurves": []string{"P256", "P384"}}},
 		},
 	}

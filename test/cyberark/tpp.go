@@ -79,6 +79,8 @@ func (s *Server) tppRequest(w http.ResponseWriter, r *http.Request) {
 			Values []string
 		}
 		DisableAutomaticRenewal, Reenable bool
+		KeyAlgorithm, EllipticCurve       string
+		KeyBitSize                        int
 	}
 	if !s.authorized(w, r) || !s.read(w, r, &body) {
 		return

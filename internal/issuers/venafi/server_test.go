@@ -243,7 +243,7 @@ func TestTheSelfHostedServerIsToldEverything(t *testing.T) {
 	end := "2026-12-24T08:00:00Z"
 	want := map[string]any{
 		"PolicyDN": cyberark.Folder, "ObjectName": "www.example.com", "PKCS10": string(r.PEM), "CertificateType": "AUTO", "Origin": "Certwright",
-		"DisableAutomaticRenewal": true, "Reenable": true,
+		"DisableAutomaticRenewal": true, "Reenable": true, "KeyAlgorithm": "ECC", "EllipticCurve": "P256",
 		"SubjectAltNames": []any{
 			map[string]any{"Type": 1.0, "Name": "jane@example.com"}, map[string]any{"Type": 2.0, "Name": "www.example.com"},
 			map[string]any{"Type": 7.0, "Name": "192.0.2.1"}, map[string]any{"Type": 6.0, "Name": "spiffe://example.com/web"},

@@ -183,6 +183,9 @@ type tppRequest struct {
 	PKCS10                  string
 	CertificateType         string
 	SubjectAltNames         []altName `json:",omitempty"`
+	KeyAlgorithm            string    `json:",omitempty"` // RSA or ECC
+	KeyBitSize              int       `json:",omitempty"` // of RSA
+	EllipticCurve           string    `json:",omitempty"`
 	CASpecificAttributes    []nameValue
 	CustomFields            []customField `json:",omitempty"`
 	Origin                  string
@@ -252,6 +255,12 @@ func (t *tpp) request(r Request) tppRequest {
 	}
 	for _, uri := range r.CSR.URIs {
 		request.SubjectAltNames = append(request.SubjectAltNames, altName{nameURI, uri.String()})
+	}
+	if kind, known := kindOf(r.CSR.PublicKey); known {
+		request.KeyAlgorithm, request.KeyBitSize, request.EllipticCurve = keyRSA, kind.bits, kind.curve
+		if kind.algorithm == keyEC {
+			request.KeyAlgorithm = "ECC" // as this API calls it
+		}
 	}
 	names, values := byName(r.Fields)
 	for _, name := range names {
