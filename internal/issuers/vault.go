@@ -46,6 +46,10 @@ func newVault(cfg Config) *vaultIssuers {
 const (
 	vaultVerifiedMessage = "Vault is there and takes the credentials"
 
+	// vaultRetried ends what a request says while its issuer's server is in
+	// trouble. It names no time, which would be another for each attempt.
+	vaultRetried = "; tried again by itself, at the latest in five minutes"
+
 	// vaultLeastWake is the least time between two looks at an issuer because of
 	// its token. One that lives shorter is replaced when it is needed.
 	vaultLeastWake = time.Minute
@@ -189,6 +193,7 @@ func (v *vaultIssuers) unable(ctx context.Context, s *vaultSession, err error, n
 		pending.Reason = trouble.reason
 	}
 	if s != nil {
+		pending.Message += vaultRetried
 		pending.Wake = later(s.pausedUntil(), now.Add(time.Second))
 	}
 	return pending, nil

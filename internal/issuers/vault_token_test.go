@@ -160,7 +160,7 @@ func TestVaultTokenThatRunsOutIsToldOf(t *testing.T) {
 	if verdict.Ready || verdict.Message != want || verdict.Fault == nil || verdict.Fault.Kind != lifecycle.Retry {
 		t.Errorf("verdict %+v, want %q", verdict, want)
 	}
-	if pending := w.pending(t); pending.Message != want {
+	if pending := w.pending(t); pending.Message != want+vaultRetried {
 		t.Errorf("the request says %q", pending.Message)
 	}
 	w.AddToken("hvs.another", 0, false)
@@ -186,7 +186,7 @@ func TestVaultIsAskedOnceForAllRequestsWhileItIsDown(t *testing.T) {
 	t.Parallel()
 	w := newVaultWorld(t)
 	w.Sealed = true
-	const sealed = "log in: Vault at 127.0.0.1 answered 503 Service Unavailable: Vault is sealed"
+	const sealed = "log in: Vault at 127.0.0.1 answered 503 Service Unavailable: Vault is sealed" + vaultRetried
 	var wg sync.WaitGroup
 	for range 20 {
 		in := w.request(t, "www.example.com")
@@ -242,7 +242,7 @@ func TestVaultErrorsAreClassed(t *testing.T) {
 			w.Change(row.set)
 			want := lifecycle.Outcome(lifecycle.OutcomeFailed{Reason: cmv1.CertificateRequestEventSigningError, Message: row.message})
 			if !row.final {
-				want = lifecycle.OutcomePending{Reason: cmv1.IssuerReasonVaultError, Message: row.message, Wake: testNow.Add(row.pause)}
+				want = lifecycle.OutcomePending{Reason: cmv1.IssuerReasonVaultError, Message: row.message + vaultRetried, Wake: testNow.Add(row.pause)}
 			}
 			if diff := cmp.Diff(want, sign(t, w.signer, w.request(t, "www.example.com"))); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
