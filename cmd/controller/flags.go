@@ -26,6 +26,11 @@ import (
 // flags are the settings of the command line, under the names of the contract
 // (Appendix B).
 type flags struct {
+	config   string
+	accepted acceptedFlags
+	warnings []string // about them, for the log
+
+	master     string
 	kubeconfig string
 	qps        float32
 	burst      int
@@ -64,6 +69,7 @@ type flags struct {
 	retryPeriod             time.Duration
 
 	metricsAddress string
+	metricsTLS     metricsTLSFlags
 	healthAddress  string
 	profiling      bool
 	profiler       string
@@ -125,6 +131,8 @@ func besides(program string) string {
 }
 
 func (f *flags) register(s *pflag.FlagSet) {
+	s.StringVar(&f.config, "config", f.config, "file with these settings, a "+configKind+" of "+configVersion+"; those of the command line are stronger")
+	s.StringVar(&f.master, "master", f.master, "URL of the API server, in place of that in the kubeconfig file")
 	s.StringVar(&f.kubeconfig, "kubeconfig", f.kubeconfig, "kubeconfig file; without it the pod's service account is used")
 	s.Float32Var(&f.qps, "kube-api-qps", f.qps, "requests per second to the API server; 0 leaves the pace to the API server's own priority and fairness")
 	s.IntVar(&f.burst, "kube-api-burst", 50, "requests at once to the API server, if kube-api-qps is set")
@@ -180,15 +188,30 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.DurationVar(&f.retryPeriod, "leader-election-retry-period", f.retryPeriod, "time between two tries to get or renew the lease")
 
 	s.StringVar(&f.metricsAddress, "metrics-listen-address", f.metricsAddress, "address of the metrics; 0 for none")
+	f.metricsTLS.register(s)
 	s.StringVar(&f.healthAddress, "health-listen-address", f.healthAddress, "address of /livez and /readyz; 0 for none")
 	s.BoolVar(&f.profiling, "enable-profiling", f.profiling, "serve profiles of the process (pprof)")
 	s.StringVar(&f.profiler, "profiler-address", f.profiler, "address of the profiles, if enabled; they tell what is in memory, so keep it local")
 	s.StringVar(&f.logFormat, "logging-format", f.logFormat, "text or json")
 	s.IntVarP(&f.verbosity, "v", "v", f.verbosity, "verbosity of the log")
+	f.accepted.register(s)
+}
+
+// read completes what the command line says by what the file says, and by what
+// follows from both.
+func (f *flags) read(given *pflag.FlagSet) error {
+	if err := readConfig(given, f.config); err != nil {
+		return err
+	}
+	var err error
+	if f.warnings, err = f.accepted.apply(f, given); err != nil {
+		return err
+	}
+	return f.settle(given)
 }
 
 func (f *flags) restConfig() (*rest.Config, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", f.kubeconfig)
+	config, err := clientcmd.BuildConfigFromFlags(f.master, f.kubeconfig)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	acmev1 "github.com/certwright/certwright/api/acme/v1"
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -48,7 +47,7 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.settle(cmd.Flags()); err != nil {
+			if err := f.read(cmd.Flags()); err != nil {
 				return err
 			}
 			return run(cmd.Context(), f)
@@ -64,6 +63,9 @@ func run(ctx context.Context, f *flags) error {
 		return err
 	}
 	ctrl.SetLogger(logger)
+	for _, warning := range f.warnings {
+		logger.Info("setting without effect", "warning", warning)
+	}
 	config, err := f.restConfig()
 	if err != nil {
 		return fmt.Errorf("find cluster: %w", err)
@@ -127,6 +129,10 @@ func newManager(config *rest.Config, f *flags) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("build scheme: %w", err)
 		}
 	}
+	metricsOptions, err := f.metricsTLS.options(f.metricsAddress)
+	if err != nil {
+		return nil, err
+	}
 	profiler := ""
 	if f.profiling {
 		profiler = f.profiler
@@ -136,7 +142,7 @@ func newManager(config *rest.Config, f *flags) (ctrl.Manager, error) {
 		Cache:                  kube.CacheOptions(),
 		NewCache:               kube.NewCache(f.namespace),
 		Client:                 kube.ClientOptions(),
-		Metrics:                metricsserver.Options{BindAddress: f.metricsAddress},
+		Metrics:                metricsOptions,
 		HealthProbeBindAddress: f.healthAddress,
 		LivenessEndpointName:   "/livez",
 		PprofBindAddress:       profiler,
