@@ -279,7 +279,7 @@ func TestVaultIssuerSaysWhatIsWrongWithIt(t *testing.T) {
 		{"no certificate to log in with", func(_ *vaultWorld, spec *cmv1.VaultIssuer) {
 			spec.Auth = cmv1.VaultAuth{ClientCertificate: &cmv1.VaultClientCertificateAuth{}}
 		}, "vault.auth.clientCertificate needs a certificate: set its secretName, or vault.clientCertSecretRef and vault.clientKeySecretRef", false},
-		{"an AWS region that leads elsewhere", func(w *vaultWorld, spec *cmv1.VaultIssuer) {
+		{"an AWS region that leads elsewhere", func(_ *vaultWorld, spec *cmv1.VaultIssuer) {
 			spec.Auth = cmv1.VaultAuth{AWS: &cmv1.VaultAWSAuth{Role: "a", Region: "evil.example/"}}
 		}, `vault.auth.aws.region: "evil.example/" is not the name of an AWS region, such as eu-central-1`, false},
 		{"an AWS role that AWS does not give", func(w *vaultWorld, spec *cmv1.VaultIssuer) {
