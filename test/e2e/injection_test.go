@@ -156,7 +156,7 @@ func (j *journey) serveWebhook() (shown *atomic.Pointer[tls.Certificate]) {
 	j.create(&discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Namespace: j.namespace, Name: webhookName, Labels: map[string]string{discoveryv1.LabelServiceName: webhookName}},
 		AddressType: discoveryv1.AddressTypeIPv4,
-		Ports:       []discoveryv1.EndpointPort{{Name: ptr.To("https"), Port: ptr.To(int32(port)), Protocol: ptr.To(corev1.ProtocolTCP)}}, //nolint:gosec // a port
+		Ports:       []discoveryv1.EndpointPort{{Name: ptr.To("https"), Port: ptr.To(int32(port)), Protocol: ptr.To(corev1.ProtocolTCP)}},
 		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{nodeAddress}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}}},
 	})
 	return shown
