@@ -176,7 +176,7 @@ func (f *flags) register(s *pflag.FlagSet) {
 	s.DurationVar(&f.dns01.CheckRetry, "dns01-check-retry-period", f.dns01.CheckRetry, "longest pause between looks at a DNS-01 record")
 	s.StringVar(&f.dns01.Worker, "dns01-worker", f.dns01.Worker, "program that is started for each operation at a DNS provider other than rfc2136 and webhook")
 	s.BoolVar(&f.dns01.AllowHTTPReq, "dns01-allow-httpreq", f.dns01.AllowHTTPReq, "allow the DNS provider httpreq, which sends requests to a URL that the issuer names")
-	s.BoolVar(&f.dns01.AmbientIssuers, "issuer-ambient-credentials", f.dns01.AmbientIssuers, "let Issuers use the credentials of the operator's own surroundings for DNS-01")
+	s.BoolVar(&f.dns01.AmbientIssuers, "issuer-ambient-credentials", f.dns01.AmbientIssuers, "let Issuers use the credentials of the operator's own surroundings, for DNS-01 and for Vault by AWS")
 	s.BoolVar(&f.dns01.AmbientClusterIssuers, "cluster-issuer-ambient-credentials", f.dns01.AmbientClusterIssuers, "let ClusterIssuers use them")
 	s.IntVar(&f.maxConcurrentChallenge, "max-concurrent-challenges", f.maxConcurrentChallenge, "challenges under way at the same time")
 	s.StringSliceVar(&f.orderLimits, "acme-order-limits", f.orderLimits, "new orders of an account that an ACME CA takes, by the host of its directory, '*' for all others; count 0 is no limit")
