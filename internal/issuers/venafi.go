@@ -1,6 +1,7 @@
 package issuers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,6 +111,9 @@ func (s *venafiSigner) Sign(ctx context.Context, in Input) (lifecycle.Outcome, e
 	if err != nil {
 		return nil, err
 	}
+	if refusal, until := server.paused(in.Now); refusal != nil {
+		return lifecycle.OutcomePending{Reason: cmv1.CertificateRequestEventRequestError, Message: laterMessage(refusal, until), Wake: until}, nil
+	}
 	if id := in.Request.Annotations[cmv1.VenafiPickupIDAnnotationKey]; id != "" {
 		return s.retrieve(ctx, in, server, id)
 	}
@@ -119,7 +123,7 @@ func (s *venafiSigner) Sign(ctx context.Context, in Input) (lifecycle.Outcome, e
 	}
 	id, err := server.Submit(ctx, venafi.Request{CSR: in.CSR, PEM: in.Request.Spec.Request, Duration: durationOf(in.Request), Fields: fields})
 	if err != nil {
-		return s.unanswered(ctx, in, cmv1.CertificateRequestEventRequestError, err)
+		return s.unanswered(ctx, in, server, cmv1.CertificateRequestEventRequestError, err)
 	}
 	return s.remember(ctx, in, id)
 }
@@ -153,7 +157,7 @@ func (s *venafiSigner) retrieve(ctx context.Context, in Input, server *venafiSer
 		return venafiPending(in, pending.Error()), nil
 	}
 	if err != nil {
-		return s.unanswered(ctx, in, cmv1.CertificateRequestEventRetrieveError, err)
+		return s.unanswered(ctx, in, server, cmv1.CertificateRequestEventRetrieveError, err)
 	}
 	certs, err := pki.DecodeCertificates(text)
 	if err != nil {
@@ -192,7 +196,7 @@ func venafiAge(in Input) time.Duration { return in.Now.Sub(in.Request.CreationTi
 
 // unanswered is the outcome of a request to the server that has failed. What the
 // server refuses of this request ends it; anything else is asked again.
-func (s *venafiSigner) unanswered(ctx context.Context, in Input, reason string, err error) (lifecycle.Outcome, error) {
+func (s *venafiSigner) unanswered(ctx context.Context, in Input, server *venafiServer, reason string, err error) (lifecycle.Outcome, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -207,10 +211,27 @@ func (s *venafiSigner) unanswered(ctx context.Context, in Input, reason string, 
 	case venafi.Refused:
 		return failed(reason, e), nil
 	case venafi.Unauthorized:
-		return lifecycle.OutcomePending{Reason: cmv1.CertificateRequestEventVenafiInitError, Message: e.Message, Wake: in.Now.Add(venafiMostPause)}, nil
+		return lifecycle.OutcomePending{
+			Reason:  cmv1.CertificateRequestEventVenafiInitError,
+			Message: e.Message + "; tried again when the Secret of the issuer changes, and now and then",
+			Wake:    in.Now.Add(venafiMostPause),
+		}, nil
 	case venafi.NoZone, venafi.Unavailable:
 	}
-	return lifecycle.OutcomePending{Reason: reason, Message: e.Message, Wake: in.Now.Add(max(e.RetryAfter, venafiRecheck))}, nil
+	if e.RetryAfter > 0 {
+		server.pause(e, in.Now)
+	}
+	again := in.Now.Add(cmp.Or(e.RetryAfter, venafiRecheck))
+	return lifecycle.OutcomePending{Reason: reason, Message: laterMessage(e, again), Wake: again}, nil
+}
+
+// laterMessage says what went wrong and when it is tried again. The time is that
+// of a pause, which does not move.
+func laterMessage(e *venafi.Error, again time.Time) string {
+	if e.RetryAfter <= time.Minute {
+		return e.Message + "; retried within a minute"
+	}
+	return e.Message + "; next attempt at " + again.UTC().Format(time.RFC3339)
 }
 
 // venafiFields are the custom fields of a request: those of the issuer, and

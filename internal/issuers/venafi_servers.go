@@ -61,6 +61,28 @@ type venafiServer struct {
 	mu    sync.Mutex
 	err   error // of the last check
 	until time.Time
+
+	// refusal is why nothing is asked of the server before an instant: it wants
+	// fewer requests, whichever they are of.
+	refusal *venafi.Error
+	again   time.Time
+}
+
+// pause is when the server has said how long it wants to be left alone.
+func (s *venafiServer) pause(refusal *venafi.Error, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal, s.again = refusal, now.Add(refusal.RetryAfter)
+}
+
+// paused says why and until when the server is left alone; nil if it is not.
+func (s *venafiServer) paused(now time.Time) (*venafi.Error, time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusal == nil || !now.Before(s.again) {
+		return nil, time.Time{}
+	}
+	return s.refusal, s.again
 }
 
 // verify checks the credentials and the zone, unless that has been done lately.

@@ -1,20 +1,15 @@
 package issuers
 
 import (
-	"context"
-	"crypto/x509/pkix"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
@@ -23,122 +18,6 @@ import (
 	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/test/cyberark"
 )
-
-// noted is a client that can annotate objects only.
-type noted struct {
-	client.Client
-
-	objects []client.Object
-	err     error
-}
-
-func (n *noted) Patch(_ context.Context, o client.Object, patch client.Patch, _ ...client.PatchOption) error {
-	if n.err != nil {
-		return n.err
-	}
-	data, err := patch.Data(o)
-	if err != nil {
-		return err
-	}
-	var change struct {
-		Metadata struct {
-			Annotations map[string]string `json:"annotations"`
-		} `json:"metadata"`
-	}
-	if err := json.Unmarshal(data, &change); err != nil {
-		return err
-	}
-	annotations := map[string]string{}
-	for key, value := range o.GetAnnotations() {
-		annotations[key] = value
-	}
-	for key, value := range change.Metadata.Annotations {
-		annotations[key] = value
-	}
-	o.SetAnnotations(annotations)
-	n.objects = append(n.objects, o)
-	return nil
-}
-
-// venafiWorld is a signer with a stand-in for the server.
-type venafiWorld struct {
-	*venafiSigner
-
-	server  *cyberark.Server
-	secrets *testSecrets
-	notes   *noted
-
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newVenafiWorld(t *testing.T) *venafiWorld {
-	t.Helper()
-	w := &venafiWorld{secrets: newTestSecrets(), notes: &noted{}, now: testNow}
-	w.server = cyberark.Start(t, w.clock)
-	w.venafiSigner = newVenafi(Config{Client: w.notes, Secrets: w.secrets, ClusterResourceNamespace: "system", Clock: w.clock, UserAgent: "test"})
-	// The services are trusted as the system says.
-	w.servers.transport = func(bundle []byte) (http.RoundTripper, error) {
-		if bundle == nil {
-			bundle = w.server.CA
-		}
-		return venafi.NewTransport(bundle)
-	}
-	w.secrets.put("shop", "tpp", map[string][]byte{"username": []byte(cyberark.Username), "password": []byte(cyberark.Password)})
-	w.secrets.put("shop", "trust", map[string][]byte{"ca.crt": w.server.CA})
-	return w
-}
-
-func (w *venafiWorld) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *venafiWorld) pass(d time.Duration) time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
-	return w.now
-}
-
-func (w *venafiWorld) issuer(change func(*cmv1.VenafiIssuer)) *cmv1.Issuer {
-	spec := &cmv1.VenafiIssuer{Zone: `Shops\Web`, TPP: &cmv1.VenafiTPP{
-		URL: w.server.URL + "/vedsdk", CredentialsRef: cmmeta.LocalObjectReference{Name: "tpp"},
-		CABundleSecretRef: &cmmeta.SecretKeySelector{LocalObjectReference: cmmeta.LocalObjectReference{Name: "trust"}},
-	}}
-	if change != nil {
-		change(spec)
-	}
-	return &cmv1.Issuer{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cyberark", UID: "uid-cyberark", Generation: 1},
-		Spec:       cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{Venafi: spec}},
-	}
-}
-
-func (w *venafiWorld) request(t *testing.T, issuer cmv1.GenericIssuer) Input {
-	t.Helper()
-	in := request(t, newKey(t, pki.ECDSA), pki.Request{Subject: pkix.Name{CommonName: "www.example.com"}, DNSNames: []string{"www.example.com"}})
-	in.Issuer, in.Now = issuer, w.clock()
-	in.Request.CreationTimestamp = metav1.NewTime(in.Now)
-	return in
-}
-
-// sign asks the signer, now.
-func (w *venafiWorld) sign(t *testing.T, in *Input) lifecycle.Outcome {
-	t.Helper()
-	in.Now = w.clock()
-	outcome, err := w.Sign(t.Context(), *in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return outcome
-}
-
-func (w *venafiWorld) submitted() (n int) {
-	w.server.Change(func(s *cyberark.Server) { n = len(s.Received) })
-	return n
-}
 
 const pickupID = `\VED\Policy\Shops\Web\www.example.com`
 
@@ -248,6 +127,49 @@ func TestTheCertificateOfAnEarlierRequestIsNotTaken(t *testing.T) {
 	}
 }
 
+func TestAServerThatWantsFewerRequestsIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	w := newVenafiWorld(t)
+	issuer := w.issuer(nil)
+	first, second := w.request(t, issuer), w.request(t, issuer)
+	w.sign(t, &first)
+	w.server.Change(func(s *cyberark.Server) {
+		s.Override = func(out http.ResponseWriter, _ *http.Request) bool {
+			out.Header().Set("Retry-After", "300")
+			cyberark.Reply(out, http.StatusTooManyRequests, map[string]any{})
+			return true
+		}
+	})
+	calls := func() (n int) {
+		w.server.Change(func(s *cyberark.Server) { n = len(s.Calls) })
+		return n
+	}
+	before := calls()
+	want := lifecycle.OutcomePending{
+		Reason:  "RetrieveError",
+		Message: "retrieve the certificate: 127.0.0.1 answered 429 Too Many Requests: no reason is given; next attempt at 2026-11-24T08:05:00Z",
+		Wake:    testNow.Add(5 * time.Minute),
+	}
+	if diff := cmp.Diff(lifecycle.Outcome(want), w.sign(t, &first)); diff != "" {
+		t.Errorf("first (-want +got):\n%s", diff)
+	}
+	w.pass(time.Minute)
+	want.Reason = "RequestError"
+	for _, in := range []*Input{&first, &second} {
+		if diff := cmp.Diff(lifecycle.Outcome(want), w.sign(t, in)); diff != "" {
+			t.Errorf("meanwhile (-want +got):\n%s", diff)
+		}
+	}
+	if n := calls() - before; n != 1 {
+		t.Errorf("%d requests within the time to wait, want 1", n)
+	}
+	w.server.Change(func(s *cyberark.Server) { s.Override = nil })
+	w.pass(4 * time.Minute)
+	if _, ok := w.sign(t, &first).(lifecycle.OutcomeIssued); !ok {
+		t.Error("not issued after the time")
+	}
+}
+
 func TestWhatComesOfAnErrorOfCyberArk(t *testing.T) {
 	t.Parallel()
 	answer := func(path string, status int, body any) func(*venafiWorld) {
@@ -288,10 +210,10 @@ func TestWhatComesOfAnErrorOfCyberArk(t *testing.T) {
 			fails("RequestError", `the policy of the policy folder \VED\Policy\Shops\Web does not allow the common name "www.example.com"`)},
 		"a request that the server refuses": {answer("/request", 400, map[string]any{"Error": "Signature algorithm is not allowed"}), nil,
 			fails("RequestError", "request the certificate: 127.0.0.1 answered 400 Bad Request: Signature algorithm is not allowed")},
-		"a server in trouble": {answer("/request", 503, map[string]any{}), nil, pending("RequestError", "request the certificate: 127.0.0.1 answered 503 Service Unavailable: no reason is given", 30*time.Second)},
+		"a server in trouble": {answer("/request", 503, map[string]any{}), nil, pending("RequestError", "request the certificate: 127.0.0.1 answered 503 Service Unavailable: no reason is given; retried within a minute", 30*time.Second)},
 		"a wrong password": {func(w *venafiWorld) {
 			w.secrets.put("shop", "tpp", map[string][]byte{"username": []byte(cyberark.Username), "password": []byte("guessed-password")})
-		}, nil, pending("VenafiInitError", "get a token: 127.0.0.1 answered 400 Bad Request: invalid_grant; Username/password combination not valid", time.Minute)},
+		}, nil, pending("VenafiInitError", "get a token: 127.0.0.1 answered 400 Bad Request: invalid_grant; Username/password combination not valid; tried again when the Secret of the issuer changes, and now and then", time.Minute)},
 		"no Secret": {func(w *venafiWorld) { w.secrets.delete("shop", "tpp") }, nil, pending("SecretMissing", `Secret "tpp" does not exist in namespace "shop"`, 30*time.Second)},
 		"a Secret without credentials": {func(w *venafiWorld) {
 			w.secrets.put("shop", "tpp", map[string][]byte{"username": []byte("jane")})
@@ -299,7 +221,7 @@ func TestWhatComesOfAnErrorOfCyberArk(t *testing.T) {
 		"a certificate that the server does not have":   {nil, collect, fails("RetrieveError", `retrieve the certificate: 127.0.0.1 answered 400 Bad Request: Certificate \VED\Policy\Shops\Web\www.example.com does not exist or you do not have sufficient rights to the object.`)},
 		"a certificate that can not be issued":          {answer("/retrieve", 500, map[string]any{"Stage": 500, "Status": "the CA says no"}), collect, fails("RetrieveError", "retrieve the certificate: 127.0.0.1 answered 500 Internal Server Error: the CA says no")},
 		"what is no certificate":                        {answer("/retrieve", 200, map[string]any{"CertificateData": "bm9uZQ=="}), collect, fails("ParseError", "decode certificates: no PEM block found")},
-		"a server in trouble while a certificate waits": {answer("/retrieve", 502, map[string]any{}), collect, pending("RetrieveError", "retrieve the certificate: 127.0.0.1 answered 502 Bad Gateway: no reason is given", 30*time.Second)},
+		"a server in trouble while a certificate waits": {answer("/retrieve", 502, map[string]any{}), collect, pending("RetrieveError", "retrieve the certificate: 127.0.0.1 answered 502 Bad Gateway: no reason is given; retried within a minute", 30*time.Second)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

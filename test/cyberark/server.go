@@ -240,7 +240,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, into any) bool {
 	}
 	if err != nil {
 		s.t.Errorf("%s: %v in %s", r.URL.Path, err, text)
-		Reply(w, http.StatusBadRequest, map[string]any{"Error": err.Error()})
+		badRequest(w, err.Error())
 		return false
 	}
 	if strings.HasSuffix(r.URL.Path, "/request") || strings.HasSuffix(r.URL.Path, "/certificaterequests") {

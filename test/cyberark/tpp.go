@@ -21,6 +21,11 @@ func (s *Server) serveTPP(mux *http.ServeMux) {
 	mux.HandleFunc("POST /vedsdk/certificates/retrieve", s.tppRetrieve)
 }
 
+// badRequest is how the self-hosted server refuses.
+func badRequest(w http.ResponseWriter, text string) {
+	Reply(w, http.StatusBadRequest, map[string]any{"Error": text})
+}
+
 func (s *Server) tppLogin(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Client_id, Username, Password, Scope string } //nolint:revive // as the API names it
 	if !s.read(w, r, &body) {
@@ -45,7 +50,7 @@ func (s *Server) tppPolicy(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if body.PolicyDN != Folder {
-		Reply(w, http.StatusBadRequest, map[string]any{"Error": "PolicyDN: " + body.PolicyDN + " does not exist"})
+		badRequest(w, "PolicyDN: "+body.PolicyDN+" does not exist")
 		return
 	}
 	Reply(w, http.StatusOK, map[string]any{"Policy": s.Policy})
@@ -63,7 +68,7 @@ func (s *Server) tppReset(w http.ResponseWriter, r *http.Request) {
 	if s.issued[body.CertificateDN] == nil {
 		text = "Certificate " + body.CertificateDN + " does not exist or you do not have sufficient rights to the object."
 	}
-	Reply(w, http.StatusBadRequest, map[string]any{"Error": text})
+	badRequest(w, text)
 }
 
 func (s *Server) tppRequest(w http.ResponseWriter, r *http.Request) {
@@ -86,7 +91,7 @@ func (s *Server) tppRequest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if body.PolicyDN != Folder || body.ObjectName == "" {
-		Reply(w, http.StatusBadRequest, map[string]any{"Error": "PolicyDN or ObjectName is not valid"})
+		badRequest(w, "PolicyDN or ObjectName is not valid")
 		return
 	}
 	lifetime := 90 * 24 * time.Hour
@@ -101,7 +106,7 @@ func (s *Server) tppRequest(w http.ResponseWriter, r *http.Request) {
 	}
 	dn := body.PolicyDN + `\` + strings.ReplaceAll(body.ObjectName, `\`, "")
 	if err := s.accept(dn, body.PKCS10, lifetime); err != nil {
-		Reply(w, http.StatusBadRequest, map[string]any{"Error": err.Error()})
+		badRequest(w, err.Error())
 		return
 	}
 	Reply(w, http.StatusOK, map[string]any{"CertificateDN": dn, "Guid": "{00000000-0000-0000-0000-000000000001}"})
@@ -118,7 +123,7 @@ func (s *Server) tppRetrieve(w http.ResponseWriter, r *http.Request) {
 	o := s.issued[body.CertificateDN]
 	switch {
 	case o == nil:
-		Reply(w, http.StatusBadRequest, map[string]any{"Error": "Certificate " + body.CertificateDN + " does not exist or you do not have sufficient rights to the object."})
+		badRequest(w, "Certificate "+body.CertificateDN+" does not exist or you do not have sufficient rights to the object.")
 		return
 	case body.Format != "base64" || !body.IncludeChain:
 		s.t.Errorf("retrieve: %+v", body)

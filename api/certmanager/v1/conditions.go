@@ -147,7 +147,8 @@ const IssuerReasonCAInUse = "InUse"
 // Reasons of the condition Ready of an Issuer or ClusterIssuer. Wire contract,
 // section 2.7.
 const (
-	// IssuerReasonIsReady: a self-signed issuer, which needs nothing.
+	// IssuerReasonIsReady: a self-signed issuer, which needs nothing, or a Venafi
+	// issuer whose server accepts it.
 	IssuerReasonIsReady = "IsReady"
 
 	// IssuerReasonKeyPairVerified: the CA's Secret holds a usable key pair.

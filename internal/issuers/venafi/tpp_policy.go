@@ -36,13 +36,12 @@ type lockable[T any] struct {
 // policy says what the folder allows.
 func (t *tppPolicy) policy(said string) *policy {
 	p := &policy{
-		said:               said,
-		organization:       only(t.Subject.Organization),
-		locality:           only(t.Subject.City),
-		province:           only(t.Subject.State),
-		country:            only(t.Subject.Country),
-		key:                t.allowsKey,
-		organizationalUnit: nil,
+		said:         said,
+		organization: only(t.Subject.Organization),
+		locality:     only(t.Subject.City),
+		province:     only(t.Subject.State),
+		country:      only(t.Subject.Country),
+		key:          t.allowsKey,
 	}
 	if unit := t.Subject.OrganizationalUnit; unit.Locked {
 		p.organizationalUnit = func(value string) bool { return slices.Contains(unit.Values, value) }
