@@ -13,7 +13,6 @@ import (
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
-	"github.com/certwright/certwright/internal/issuers/venafi"
 	"github.com/certwright/certwright/internal/lifecycle"
 	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/test/cyberark"
