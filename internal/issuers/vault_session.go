@@ -52,6 +52,7 @@ type vaultSession struct {
 
 	failures int // in a row
 	until    time.Time
+	probing  bool // one attempt is under way, which others wait for
 	message  string
 }
 
@@ -102,7 +103,7 @@ func (s *vaultSession) authenticate(ctx context.Context, inAnyCase bool) (string
 		if now.Before(s.until) {
 			return "", &vaultPauseError{until: s.until, text: s.message}
 		}
-		s.until = now.Add(vaultProbe)
+		s.until, s.probing = now.Add(vaultProbe), true
 	}
 	var err error
 	switch {
@@ -213,21 +214,25 @@ func (s *vaultSession) doubt(token string) bool {
 	return true
 }
 
-// failed notes that the server is in trouble, and returns when to try again.
-func (s *vaultSession) failed(err error) time.Time {
+// failed notes that the server is in trouble.
+func (s *vaultSession) failed(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail(err)
-	return s.until
 }
 
+// fail is failed with the lock held. Requests that were under way together and
+// fail one after the other are one failure.
 func (s *vaultSession) fail(err error) {
 	if errors.Is(err, context.Canceled) || isOfAPI(err) {
 		return // the operator ends, or the server is not to blame
 	}
 	now := s.clock()
-	s.failures++
 	s.message = err.Error()
+	if s.failures > 0 && now.Before(s.until) && !s.probing {
+		return
+	}
+	s.failures, s.probing = s.failures+1, false
 	s.until = now.Add(max(vaultBackoff.Delay(s.failures), vault.RetryAfter(err)))
 }
 
@@ -235,7 +240,7 @@ func (s *vaultSession) fail(err error) {
 func (s *vaultSession) succeeded() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failures, s.until, s.message = 0, time.Time{}, ""
+	s.failures, s.until, s.probing, s.message = 0, time.Time{}, false, ""
 }
 
 // pausedUntil is when the next attempt is due.

@@ -2,6 +2,7 @@ package issuers
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"strings"
@@ -14,7 +15,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
+	"github.com/certwright/certwright/internal/issuers/vault"
 	"github.com/certwright/certwright/internal/lifecycle"
+	"github.com/certwright/certwright/internal/pki"
 	"github.com/certwright/certwright/test/vaultserver"
 )
 
@@ -331,5 +334,63 @@ func TestErrorsOfTheAPIServerAreNotVaults(t *testing.T) {
 	cancel()
 	if outcome, err := w.signer.Sign(ended, w.request(t, "www.example.com")); !errors.Is(err, context.Canceled) {
 		t.Errorf("when the operator ends: outcome %#v, error %v", outcome, err)
+	}
+}
+
+func TestVaultRequestsThatFailTogetherAreOneFailure(t *testing.T) {
+	t.Parallel()
+	w := newVaultWorld(t)
+	w.issue(t)
+	s, err := w.signer.session(t.Context(), w.issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	down := &vault.Error{Doing: "sign certificate", Status: http.StatusBadGateway}
+	for _, want := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second} {
+		if _, err := s.authenticate(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.pass(time.Second)
+		for range 5 {
+			s.failed(down)
+		}
+		if got := s.pausedUntil().Sub(w.clock.Now()); got != want {
+			t.Errorf("pause of %s, want %s", got, want)
+		}
+		w.clock.pass(want)
+	}
+}
+
+func TestVaultAnswerIsTakenOnlyIfItIsTheCertificate(t *testing.T) {
+	t.Parallel()
+	root := newAuthority(t, "root", nil, nil)
+	leaf := newAuthority(t, "leaf", root, func(c *x509.Certificate) { c.IsCA = false })
+	text := func(a *authority) string { return string(pki.EncodeCertificates(a.cert)) }
+	in := request(t, leaf.key, pki.Request{DNSNames: []string{"www.example.com"}})
+	other := request(t, newKey(t, pki.ECDSA), pki.Request{DNSNames: []string{"www.example.com"}})
+	rows := []struct {
+		sentence  string
+		issued    vault.Issued
+		in        Input
+		chain, ca string // empty if it is not taken
+	}{
+		{"a certificate of a root", vault.Issued{Certificate: text(leaf), IssuingCA: text(root), CAChain: []string{text(root)}}, in, text(leaf), text(root)},
+		{"a certificate without anything else", vault.Issued{Certificate: text(leaf)}, in, text(leaf), ""},
+		{"a certificate for another key", vault.Issued{Certificate: text(leaf), IssuingCA: text(root)}, other, "", ""},
+		{"a certificate of another CA", vault.Issued{Certificate: text(leaf), IssuingCA: text(newAuthority(t, "root", nil, nil))}, in, "", ""},
+		{"garbage", vault.Issued{Certificate: "garbage"}, in, "", ""},
+	}
+	for _, row := range rows {
+		outcome, err := vaultOutcome(row.issued, row.in)
+		if row.chain == "" {
+			if err == nil {
+				t.Errorf("%s is taken", row.sentence)
+			}
+			continue
+		}
+		got, ok := outcome.(lifecycle.OutcomeIssued)
+		if err != nil || !ok || string(got.Chain) != row.chain || string(got.CA) != row.ca {
+			t.Errorf("%s: outcome %#v, error %v", row.sentence, outcome, err)
+		}
 	}
 }
