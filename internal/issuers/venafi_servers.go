@@ -22,7 +22,7 @@ import (
 // Keys of the Secrets of Venafi issuers (contract 1.5).
 const (
 	venafiUsername     = "username"
-	venafiPassword     = "password" //nolint:gosec // no credential
+	venafiPassword     = "password"
 	venafiAccessToken  = "access-token"
 	venafiClientID     = "client-id"
 	venafiClientSecret = "client-secret"
