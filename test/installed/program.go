@@ -135,9 +135,6 @@ func (p *Process) Stop(t testing.TB) {
 	}
 }
 
-// Log is what the program has printed.
-func (p *Process) Log() string { return p.log.String() }
-
 // Ready waits until the program says by HTTP that it is ready.
 func (p *Process) Ready(t testing.TB, url string) {
 	t.Helper()
@@ -170,8 +167,11 @@ func FreeAddress(t testing.TB, host string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // log keeps what a program prints.
@@ -187,15 +187,11 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // last is the end of it, as far as somebody would read.
 func (l *log) last() string {
 	const most = 8 << 10
-	text := l.String()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := l.text.String()
 	return text[max(0, len(text)-most):]
 }
