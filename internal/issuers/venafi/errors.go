@@ -147,7 +147,18 @@ func (a *answer) said() string {
 			parts = append(parts, text)
 		}
 	}
-	return clean(strings.Join(parts, "; "))
+	return a.clean(strings.Join(parts, "; "))
+}
+
+// clean makes one bounded line of the server's words, without the credentials,
+// which it may have quoted.
+func (a *answer) clean(text string) string {
+	for _, secret := range a.secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[...]")
+		}
+	}
+	return clean(text)
 }
 
 // transportReason says why there was no answer, without the addresses and ports

@@ -52,7 +52,7 @@ func TestErrorsSayWhatToDoAndAreTheSameEachTime(t *testing.T) {
 			"read the zone: 127.0.0.1 answered 400 Bad Request: Incident [...] at [...], [...] : no", 0,
 		},
 		"a refusal with a token in it": {
-			page(400, json, `{"Error": "the token `+cyberark.AccessToken+`AAAA1234 is bad"}`), venafi.Refused, "read the zone: 127.0.0.1 answered 400 Bad Request: the token [...] is bad", 0,
+			page(400, json, `{"Error": "the token QmFzZTY0dG9rZW5XaXRoTWFueUNoYXJhY3RlcnMxMjM0 is bad"}`), venafi.Refused, "read the zone: 127.0.0.1 answered 400 Bad Request: the token [...] is bad", 0,
 		},
 		"the service's form": {page(400, json, `{"errors": [{"code": 1, "message": "first", "args": []}, {"code": 2}]}`), venafi.Refused, "read the zone: 127.0.0.1 answered 400 Bad Request: first (1); (2)", 0},
 	} {
@@ -70,6 +70,21 @@ func TestErrorsSayWhatToDoAndAreTheSameEachTime(t *testing.T) {
 				t.Errorf("the token is in %v", err)
 			}
 		})
+	}
+}
+
+func TestCredentialsThatTheServerQuotesAreNotPassedOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Override = func(out http.ResponseWriter, _ *http.Request) bool {
+		cyberark.Reply(out, http.StatusBadRequest, map[string]any{"error": "no", "error_description": "not " + cyberark.Password + ", " + cyberark.APIKey + " or " + cyberark.OAuthSecret})
+		return true
+	}
+	for server, secret := range map[venafi.Server]string{w.tpp(t, nil): cyberark.Password, w.cloud(t): cyberark.APIKey, w.ngts(t, nil): cyberark.OAuthSecret} {
+		err := server.Verify(t.Context())
+		if err == nil || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "[...]") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 

@@ -30,6 +30,8 @@ type exchange struct {
 	base   string // with a slash at its end
 	host   string // of base, for people
 	auth   credentials
+	// secrets are what must not be told of an answer, whatever the server quotes.
+	secrets []string
 }
 
 // credentials go into the header of every request.
@@ -73,6 +75,7 @@ type answer struct {
 	status     int
 	body       []byte
 	retryAfter time.Duration
+	secrets    []string
 }
 
 // decode reads the JSON of an answer.
@@ -158,7 +161,7 @@ func (x *exchange) receive(call string, request *http.Request) (*answer, error) 
 	}
 	return &answer{
 		call: call, host: request.URL.Hostname(), status: response.StatusCode, body: body,
-		retryAfter: retryAfter(response.Header.Get("Retry-After"), x.Clock()),
+		retryAfter: retryAfter(response.Header.Get("Retry-After"), x.Clock()), secrets: x.secrets,
 	}, nil
 }
 

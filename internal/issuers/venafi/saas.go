@@ -63,6 +63,7 @@ func NewCloud(access Cloud, options Options) (Server, error) {
 	}
 	s := &saas{exchange: x, application: application, template: alias}
 	x.auth = header{"tppl-api-key", access.APIKey}
+	x.secrets = []string{access.APIKey}
 	s.verify = s.verifyKey
 	s.zone.read, s.zone.clock = s.readApplication, options.Clock
 	return s, nil
@@ -83,6 +84,7 @@ func NewNGTS(access NGTS, options Options) (Server, error) {
 	x.auth = &session{clock: options.Clock, login: func(ctx context.Context) (token, error) {
 		return s.login(ctx, strings.TrimSuffix(endpoint, "/"), access)
 	}}
+	x.secrets = []string{access.ClientSecret}
 	s.zone.read, s.zone.clock = s.readTemplates, options.Clock
 	return s, nil
 }
@@ -299,12 +301,12 @@ func (s *saas) Retrieve(ctx context.Context, id string) ([]byte, error) {
 	switch status := strings.ToUpper(request.Status); {
 	case status == "FAILED", status == "CANCELLED", status == "CANCELED", status == "DELETED", strings.HasPrefix(status, "REJECTED"):
 		text := "the request is " + status
-		if said := clean(request.ErrorInformation.Message); said != "" {
+		if said := a.clean(request.ErrorInformation.Message); said != "" {
 			text += ": " + said
 		}
 		return nil, &Error{Kind: Refused, Message: words[CallRetrieve] + ": " + text}
 	case status != "ISSUED" || len(request.Certificates) == 0:
-		return nil, &PendingError{Status: clean(request.Status)}
+		return nil, &PendingError{Status: a.clean(request.Status)}
 	}
 	a, err = s.do(ctx, CallRetrieve, http.MethodGet, "outagedetection/v1/certificates/"+url.PathEscape(request.Certificates[0])+"/contents?chainOrder=EE_FIRST&format=PEM", nil)
 	switch {

@@ -54,6 +54,7 @@ func NewTPP(access TPP, options Options) (Server, error) {
 	}
 	x.base = strings.TrimSuffix(x.base, "vedsdk/") // there is vedauth besides
 	t := &tpp{exchange: x, access: access, folder: folderOf(options.Zone)}
+	x.secrets = []string{access.Password, access.AccessToken}
 	t.zone.read = t.readPolicy
 	t.zone.clock = options.Clock
 	if access.AccessToken != "" {
@@ -330,7 +331,7 @@ func (t *tpp) Retrieve(ctx context.Context, id string) ([]byte, error) {
 		return nil, err
 	}
 	if got.CertificateData == "" {
-		return nil, &PendingError{Status: clean(got.Status)}
+		return nil, &PendingError{Status: a.clean(got.Status)}
 	}
 	chain, err := base64.StdEncoding.DecodeString(got.CertificateData)
 	if err != nil {
