@@ -54,6 +54,7 @@ func parseStorm(args []string, output io.Writer) (stormOptions, error) {
 type stormRun struct {
 	Requests      int
 	Asked, Issued float64 // per second
+	Floor         float64 // requests per second of a plain client
 	P50, P99      time.Duration
 	CPU           time.Duration
 	Begin, Half   int64 // memory (RSS) of the operator, bytes
@@ -106,24 +107,30 @@ func (l *lab) storm(ctx context.Context, o stormOptions) (run stormRun, err erro
 	if err := ca.install(ctx, l.admin, namespace); err != nil {
 		return run, err
 	}
+	s, err := newStorm(l.admin, namespace)
+	if err != nil {
+		return run, err
+	}
+	floor, err := l.stormFloor(ctx, namespace, s, ca)
+	if err != nil {
+		return run, err
+	}
 	op, err := l.startOperator(ctx, filepath.Join(l.temp, namespace+".log"))
 	if err != nil {
 		return run, err
 	}
-	run, err = l.stormWith(ctx, op, namespace, o)
+	s.operator = op
+	run, err = l.stormWith(ctx, op, namespace, s, o)
 	op.stop()
 	if err != nil {
 		return run, op.explain(ctx, err)
 	}
+	run.Floor = floor
 	return run, l.removeNamespace(ctx, namespace)
 }
 
-func (l *lab) stormWith(ctx context.Context, op *operator, namespace string, o stormOptions) (run stormRun, err error) {
+func (l *lab) stormWith(ctx context.Context, op *operator, namespace string, s *storm, o stormOptions) (run stormRun, err error) {
 	if err := l.waitIssuer(ctx, op, namespace); err != nil {
-		return run, err
-	}
-	s, err := newStorm(l.admin, namespace, op)
-	if err != nil {
 		return run, err
 	}
 	if _, err := s.blow(ctx, "warm-up", o.rate, 2); err != nil {
@@ -183,6 +190,12 @@ func (l *lab) stormWith(ctx context.Context, op *operator, namespace string, o s
 const (
 	// minStormRate is how much of the rate that was asked for has to be issued.
 	minStormRate = 0.97
+	// minStormShare is how much of the plain client's rate has to be issued where the control plane is too slow for the
+	// other: both then are at the end of the same processors, which the operator shares with it.
+	minStormShare = 0.6
+	// stormRoom is how much faster than asked for the plain client has to be, for a latency to say something about the
+	// operator. Otherwise requests queue up before the API server.
+	stormRoom = 1.5
 	// maxStormRequests is per CertificateRequest: the one write of its status, and the events of those that come first.
 	maxStormRequests = 1.3
 	maxStormP50      = 250 * time.Millisecond
@@ -196,16 +209,15 @@ const (
 func judgeStorm(o stormOptions, r stormRun) []row {
 	each := r.Sent.forCertificates() / float64(r.Requests)
 	growth := r.End - r.Half
+	least := min(minStormRate*float64(o.rate), minStormShare*r.Floor)
 	mib := func(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 	rows := []row{
 		{Figure: "requests created and deleted", Measured: fmt.Sprint(r.Requests)},
 		{Figure: "created per second", Measured: fmt.Sprintf("%.1f", r.Asked)},
-		{
-			Figure: "issued per second", Measured: fmt.Sprintf("%.1f", r.Issued), Budget: fmt.Sprintf(">= %.0f", minStormRate*float64(o.rate)),
-			OK: r.Issued >= minStormRate*float64(o.rate), time: true,
-		},
-		{Figure: "latency p50", Measured: millis(r.P50), Budget: "<= " + millis(maxStormP50), OK: r.P50 <= maxStormP50, time: true},
-		{Figure: "latency p99", Measured: millis(r.P99), Budget: "<= " + millis(maxStormP99), OK: r.P99 <= maxStormP99, time: true},
+		{Figure: "issued per second", Measured: fmt.Sprintf("%.1f", r.Issued), Budget: fmt.Sprintf(">= %.0f", least), OK: r.Issued >= least, time: true},
+		{Figure: "per second, plain client", Measured: fmt.Sprintf("%.1f", r.Floor)},
+		stormLatency(o, r, "latency p50", r.P50, maxStormP50),
+		stormLatency(o, r, "latency p99", r.P99, maxStormP99),
 		{Figure: "API requests per request", Measured: fmt.Sprintf("%.2f", each), Budget: fmt.Sprintf("<= %.1f", maxStormRequests), OK: each <= maxStormRequests},
 		{Figure: "reconciles that failed", Measured: fmt.Sprintf("%.0f", r.Errors), Budget: "<= 0", OK: r.Errors == 0},
 		{Figure: "CPU per request", Measured: millis(r.CPU / time.Duration(r.Requests))},
@@ -222,6 +234,15 @@ func judgeStorm(o stormOptions, r stormRun) []row {
 		}
 	}
 	return rows
+}
+
+// stormLatency has a budget if the control plane is fast enough for the storm.
+func stormLatency(o stormOptions, r stormRun, figure string, measured, most time.Duration) row {
+	latency := row{Figure: figure, Measured: millis(measured)}
+	if r.Floor >= stormRoom*float64(o.rate) {
+		latency.Budget, latency.OK, latency.time = "<= "+millis(most), measured <= most, true
+	}
+	return latency
 }
 
 func stormReport(o stormOptions, r stormRun, rows []row) string {

@@ -14,6 +14,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
@@ -46,8 +47,8 @@ type stormTimes struct {
 	begin, half, end int64
 }
 
-func newStorm(api client.WithWatch, namespace string, op *operator) (*storm, error) {
-	s := &storm{api: api, namespace: namespace, operator: op}
+func newStorm(api client.WithWatch, namespace string) (*storm, error) {
+	s := &storm{api: api, namespace: namespace}
 	for i := range signingRequests {
 		key, err := generateKey(cmv1.ECDSAKeyAlgorithm)
 		if err != nil {
@@ -69,8 +70,10 @@ func (s *storm) blow(ctx context.Context, prefix string, rate, seconds int) (t s
 	if err := s.api.List(ctx, list, client.InNamespace(s.namespace), client.Limit(1)); err != nil {
 		return t, fmt.Errorf("list requests: %w", err)
 	}
-	w, err := s.api.Watch(ctx, &cmv1.CertificateRequestList{}, client.InNamespace(s.namespace),
-		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
+	// The API server ends a watch that does not keep up, which happens on a busy machine; this one goes on where it was.
+	w, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, watcher(func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+		return s.api.Watch(ctx, &cmv1.CertificateRequestList{}, client.InNamespace(s.namespace), &client.ListOptions{Raw: &o})
+	}))
 	if err != nil {
 		return t, fmt.Errorf("watch requests: %w", err)
 	}
@@ -111,6 +114,14 @@ func (s *storm) blow(ctx context.Context, prefix string, rate, seconds int) (t s
 	}
 	t.end, err = s.operator.rss()
 	return t, err
+}
+
+// watcher makes a function a cache.WatcherWithContext.
+type watcher func(context.Context, metav1.ListOptions) (watch.Interface, error)
+
+// WatchWithContext implements cache.WatcherWithContext.
+func (w watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	return w(ctx, o)
 }
 
 // create makes the requests at their times, and notes when each was accepted, and the operator's memory when half of
@@ -193,7 +204,7 @@ func (s *storm) take(ctx context.Context, w watch.Interface, n int) (map[string]
 			}
 			req, ok := e.Object.(*cmv1.CertificateRequest)
 			if !ok {
-				return nil, fmt.Errorf("wait for requests: unexpected event %s %T", e.Type, e.Object)
+				return nil, fmt.Errorf("wait for requests: unexpected event %s %v", e.Type, e.Object)
 			}
 			if _, seen := issued[req.Name]; seen || len(req.Status.Certificate) == 0 || e.Type == watch.Deleted {
 				continue

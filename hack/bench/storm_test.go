@@ -36,7 +36,7 @@ func TestStormBreaksABudgetByWhatItIsFor(t *testing.T) {
 	t.Parallel()
 	good := func() stormRun {
 		return stormRun{
-			Requests: 4000, Asked: 200, Issued: 199, P50: 20 * time.Millisecond, P99: 90 * time.Millisecond, CPU: 4 * time.Second,
+			Requests: 4000, Asked: 200, Issued: 199, Floor: 500, P50: 20 * time.Millisecond, P99: 90 * time.Millisecond, CPU: 4 * time.Second,
 			Begin: 60 << 20, Half: 70 << 20, End: 71 << 20, Peak: 80 << 20, Sent: requests{Sent: map[string]float64{"PUT": 4000, "POST": 700}},
 		}
 	}
@@ -51,6 +51,15 @@ func TestStormBreaksABudgetByWhatItIsFor(t *testing.T) {
 	}
 	if got := broken(good()); got != "" {
 		t.Errorf("a good run breaks %s", got)
+	}
+	slow := good() // the control plane can hardly do it
+	slow.Floor, slow.Issued, slow.P50, slow.P99 = 150, 100, 10*time.Second, 12*time.Second
+	if got := broken(slow); got != "" {
+		t.Errorf("a run on a slow machine breaks %s", got)
+	}
+	slow.Issued = 50
+	if got := broken(slow); got != "issued per second" {
+		t.Errorf("a slow operator on a slow machine breaks %q", got)
 	}
 	for want, spoil := range map[string]func(*stormRun){
 		"issued per second":         func(r *stormRun) { r.Issued = 150 },
