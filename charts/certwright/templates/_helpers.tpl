@@ -74,6 +74,10 @@ helm.sh/chart: {{ printf "%s-%s" .top.Chart.Name .top.Chart.Version | replace "+
 {{- else if .image.registry }}
 {{- $repository = printf "%s/%s" .image.registry $repository }}
 {{- end }}
+{{- /* Values files made for cert-manager may name its images, which hold other programs. */}}
+{{- if regexMatch "/cert-manager-(controller|acmesolver)$" $repository }}
+{{- fail (printf "%s is an image of cert-manager: take it out of image and acmesolver.image, or name your copy of Certwright's" $repository) }}
+{{- end }}
 {{- if .image.digest }}
 {{- printf "%s@%s" $repository .image.digest }}
 {{- else }}
