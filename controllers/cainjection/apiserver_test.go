@@ -16,6 +16,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -46,17 +47,25 @@ type cluster struct {
 	apiServer []byte // its CA
 }
 
-func start(t *testing.T) cluster {
+func start(t *testing.T) cluster { return startAs(t, rest.ImpersonationConfig{}, Sources{}) }
+
+// startAs starts the controllers with the rights of a user. Without sources they
+// are those of the namespace alone.
+func startAs(t *testing.T, user rest.ImpersonationConfig, sources Sources) cluster {
 	t.Helper()
 	admin := apiserver.Start(t)
 	c := cluster{namespace: apiserver.Namespace(t, admin), requests: &requests{}, apiServer: admin.CAData}
 	scheme := operator.Scheme(t, apiextensionsv1.AddToScheme)
 	counted := rest.CopyConfig(admin)
+	counted.Impersonate = user
+	if user.UserName == "" {
+		sources.Namespace = c.namespace
+	}
 	counted.Wrap(c.requests.through)
 	o := operator.New(t, counted, scheme, c.namespace)
 	err := Setup(t.Context(), o.Manager, Config{
 		Clock: time.Now, Secrets: o.Secrets, Workers: 2, Grace: time.Millisecond,
-		Targets: AllTargets, Sources: Sources{Namespace: c.namespace},
+		Targets: AllTargets, Sources: sources,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -449,6 +458,32 @@ func TestObjectsWithoutAnnotationCostNoRequest(t *testing.T) {
 	if got[http.MethodPatch] != 2 || got[http.MethodGet] < 2 || got[http.MethodGet] > 4 || len(got) != 2 {
 		t.Errorf("two injections cost the requests %v", got)
 	}
+}
+
+func TestKindThatMayNotBeReadHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	admin := apiserver.Start(t)
+	api, err := client.New(admin, client.Options{Scheme: operator.Scheme(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const user = "without-definitions"
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: user}, Rules: []rbacv1.PolicyRule{{
+		APIGroups: []string{"", "events.k8s.io", "cert-manager.io", "acme.cert-manager.io", mutatingWebhooks.Group, apiServices.Group},
+		Resources: []string{"*"}, Verbs: []string{"*"},
+	}}}
+	cluster{Client: api}.create(t, role)
+	cluster{Client: api}.create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: user},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}},
+	})
+	// The targets of other tests are asked for too, but not the namespaces of
+	// their sources.
+	c := startAs(t, rest.ImpersonationConfig{UserName: user, Groups: []string{"system:authenticated"}}, Sources{})
+	c.certificate(t, "webhook", newCA(t, "ca", time.Now(), 24*time.Hour))
+	o := c.validating(t, c.annotated(c.namespace, cmv1.WantInjectAnnotation, c.namespace+"/webhook"), "one.example.com")
+	c.untilInjected(t, o, "ca")
 }
 
 func TestOperatorOfOneNamespaceLeavesAloneWhatItHasNoRightTo(t *testing.T) {

@@ -14,35 +14,31 @@ import (
 // bySource is the index of targets by their source.
 const bySource = "source"
 
-// newTargets adds to the manager a cache with the metadata of the targets.
-func newTargets(ctx context.Context, mgr ctrl.Manager, kinds []kind, sources Sources) (cache.Cache, error) {
-	options := cache.Options{
+// newTargets adds to the manager a cache with the metadata of the targets of a
+// kind. Each kind has its own, as one that may not be read would hold up all
+// others of its cache.
+func newTargets(ctx context.Context, mgr ctrl.Manager, k kind, sources Sources) (cache.Cache, error) {
+	targets, err := cache.New(mgr.GetConfig(), cache.Options{
 		HTTPClient: mgr.GetHTTPClient(),
 		Scheme:     mgr.GetScheme(),
 		Mapper:     mgr.GetRESTMapper(),
-		ByObject:   map[client.Object]cache.ByObject{},
-	}
-	for _, k := range kinds {
-		options.ByObject[k.metadata()] = cache.ByObject{Transform: keepAsked(k)}
-	}
-	targets, err := cache.New(mgr.GetConfig(), options)
+		ByObject:   map[client.Object]cache.ByObject{k.metadata(): {Transform: keepAsked(k)}},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("create cache of targets: %w", err)
+		return nil, fmt.Errorf("create cache of %s: %w", k.resource, err)
 	}
-	for _, k := range kinds {
-		err := targets.IndexField(ctx, k.metadata(), bySource, func(o client.Object) []string {
-			from, _ := sources.of(o.GetAnnotations())
-			if from == (source{}) {
-				return nil
-			}
-			return []string{from.String()}
-		})
-		if err != nil {
-			return nil, fmt.Errorf("index %s by source: %w", k.resource, err)
+	err = targets.IndexField(ctx, k.metadata(), bySource, func(o client.Object) []string {
+		from, _ := sources.of(o.GetAnnotations())
+		if from == (source{}) {
+			return nil
 		}
+		return []string{from.String()}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("index %s by source: %w", k.resource, err)
 	}
 	if err := mgr.Add(targets); err != nil {
-		return nil, fmt.Errorf("add cache of targets: %w", err)
+		return nil, fmt.Errorf("add cache of %s: %w", k.resource, err)
 	}
 	return targets, nil
 }

@@ -75,15 +75,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, cfg Config) error {
 	if len(kinds) == 0 {
 		return nil
 	}
-	targets, err := newTargets(ctx, mgr, kinds, cfg.Sources)
-	if err != nil {
-		return err
-	}
 	api, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("create client of targets: %w", err)
 	}
 	for _, k := range kinds {
+		targets, err := newTargets(ctx, mgr, k, cfg.Sources)
+		if err != nil {
+			return err
+		}
 		r := &reconciler{
 			sources: cfg.Sources, kind: k, clock: cfg.Clock,
 			client: mgr.GetClient(), targets: targets, secrets: cfg.Secrets, rest: api.RESTClient(), apiServer: mgr.GetConfig().TLSClientConfig,
