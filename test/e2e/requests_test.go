@@ -52,7 +52,7 @@ func newWorkload(t *testing.T, rules ...rbacv1.PolicyRule) *workload {
 	config := rest.CopyConfig(p.config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: w.user, Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + p.namespace, "system:authenticated"}}
 	var err error
-	if w.api, err = client.New(config, client.Options{Scheme: p.journey.api.Scheme()}); err != nil {
+	if w.api, err = client.New(config, client.Options{Scheme: p.api.Scheme()}); err != nil {
 		t.Fatal(err)
 	}
 	if w.clients, err = kubernetes.NewForConfig(config); err != nil {
