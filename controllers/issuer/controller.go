@@ -104,6 +104,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.client.Get(ctx, req.NamespacedName, issuer); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.memory.forget(req.NamespacedName)
+			metrics.ObserveAuthority(r.kind.kind, req.Namespace, req.Name, time.Time{})
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -129,6 +130,7 @@ func (r *reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if seen.CA, err = r.signingCA(ctx, issuer); err != nil {
 			return kube.Retry(err)
 		}
+		metrics.ObserveAuthority(r.kind.kind, req.Namespace, req.Name, seen.CA.NotAfter())
 		d = lifecycle.NextIssuer(seen, now)
 	}
 	return r.finish(ctx, issuer, d, now)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certwright/certwright/internal/pki"
 )
@@ -21,6 +22,14 @@ type CA struct {
 	Chain []*x509.Certificate
 	// Root is what stands in ca.crt.
 	Root *x509.Certificate
+}
+
+// NotAfter is until when the CA signs; the zero time if there is none.
+func (c *CA) NotAfter() time.Time {
+	if c == nil {
+		return time.Time{}
+	}
+	return c.Certificate.NotAfter
 }
 
 // ReadCA reads the certificates of a CA from the data of its Secret. The key

@@ -133,3 +133,19 @@ certmanager_controller_sync_error_count{controller="test"} 1
 		t.Error(err)
 	}
 }
+
+func TestCAsTellWhenTheyExpire(t *testing.T) {
+	t.Parallel()
+	const name = "certwright_issuer_ca_not_after_timestamp_seconds"
+	metrics.ObserveAuthority("Issuer", "shop", "ca", time.Unix(1800000000, 0))
+	metrics.ObserveAuthority("ClusterIssuer", "", "gone", time.Unix(1800000000, 0))
+	metrics.ObserveAuthority("ClusterIssuer", "", "gone", time.Time{})
+	const want = `
+# HELP certwright_issuer_ca_not_after_timestamp_seconds Until when the certificate is valid by which a CA issuer signs, in seconds since 1970.
+# TYPE certwright_issuer_ca_not_after_timestamp_seconds gauge
+certwright_issuer_ca_not_after_timestamp_seconds{issuer_kind="Issuer",name="ca",namespace="shop"} 1.8e+09
+`
+	if err := testutil.GatherAndCompare(ctrlmetrics.Registry, strings.NewReader(want), name); err != nil {
+		t.Error(err)
+	}
+}
