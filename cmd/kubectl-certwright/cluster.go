@@ -21,6 +21,7 @@ type cli struct {
 	*terminal
 	kubeconfig *clientcmd.ClientConfigLoadingRules
 	overrides  clientcmd.ConfigOverrides
+	outside    func(nameservers []string) (outside, error) // newOutside, outside of tests
 }
 
 // cluster is the API server as the user sees it.

@@ -13,8 +13,13 @@ import (
 
 // run is the command: args[0] is the name that it was called by.
 func run(ctx context.Context, args []string, t *terminal) int {
+	return (&cli{terminal: t, outside: newOutside}).run(ctx, args)
+}
+
+func (c *cli) run(ctx context.Context, args []string) int {
+	t := c.terminal
 	ctrllog.SetLogger(logr.Discard()) // the client's; commands say themselves what is wrong
-	root := newRoot(args[0], t)
+	root := c.root(args[0])
 	root.SetArgs(args[1:])
 	cmd, err := root.ExecuteContextC(ctx)
 	code := codeOf(err)
@@ -29,13 +34,13 @@ func run(ctx context.Context, args []string, t *terminal) int {
 	return code
 }
 
-func newRoot(called string, t *terminal) *cobra.Command {
-	c := &cli{terminal: t}
+func (c *cli) root(called string) *cobra.Command {
+	t := c.terminal
 	root := &cobra.Command{
 		Use:   "certwright",
-		Short: "See, renew, approve and revoke the certificates of a cluster",
-		Long: "See, renew, approve and revoke the certificates of a cluster.\n\n" +
-			"Exit codes: 0 it is so; 1 something went wrong; 2 the command line is wrong; 3 what was asked for did not come about\n(declined, failed, out of time).",
+		Short: "See, explain, renew, approve and revoke the certificates of a cluster",
+		Long: "See, explain, renew, approve and revoke the certificates of a cluster.\n\n" +
+			"Exit codes: 0 it is so; 1 something went wrong; 2 the command line is wrong; 3 what was asked for did not come about\n(declined, failed, out of time), or is not so (explain: there is a cause).",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -55,7 +60,7 @@ func newRoot(called string, t *terminal) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	c.registerCluster(root.PersistentFlags())
 	root.AddCommand(
-		c.list(), c.tree(), c.status(), c.inspect(), c.renew(),
+		c.list(), c.tree(), c.status(), c.explain(), c.events(), c.inspect(), c.renew(), c.retry(),
 		c.decide(approved, "Approve a CertificateRequest"), c.decide(denied, "Deny a CertificateRequest"),
 		c.revoke(), c.reissue(),
 		c.check(), c.version(),

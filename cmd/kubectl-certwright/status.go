@@ -95,15 +95,7 @@ func (c *cli) showStatus(v *view) {
 	}
 	if len(v.Events) > 0 {
 		c.say("Events:")
-		var rows [][]cell
-		for _, e := range v.Events {
-			kind := cell{text: "  " + e.Type}
-			if e.Type == "Warning" {
-				kind.colour = yellow
-			}
-			rows = append(rows, []cell{kind, {text: c.since(&e.Time)}, {text: e.Object}, {text: e.Reason}, {text: e.Message}})
-		}
-		c.table(rows)
+		c.table(c.eventRows("  ", v.Events))
 	}
 	for _, u := range v.Unreadable {
 		c.say("%s", u)

@@ -49,6 +49,9 @@ type storedSecret struct {
 	broke string // why leaf is not there
 }
 
+// notAllowed is why something was not read that may well be there.
+const notAllowed = "you may not read it"
+
 // missing says in words why something was not read; other errors are not its
 // business.
 func missing(err error) (string, error) {
@@ -58,7 +61,7 @@ func missing(err error) (string, error) {
 	case apierrors.IsNotFound(err):
 		return "is not there", nil
 	case apierrors.IsForbidden(err):
-		return "you may not read it", nil
+		return notAllowed, nil
 	default:
 		return "", err
 	}
