@@ -68,7 +68,12 @@ func Operator(t testing.TB, root string) string {
 	t.Helper()
 	building.Lock()
 	defer building.Unlock()
-	path, err := filepath.Abs(filepath.Join(root, "bin", "test", "certwright"))
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One for each package: another one may be running its own just now.
+	path, err := filepath.Abs(filepath.Join(root, "bin", "test", filepath.Base(here), "certwright"))
 	if err != nil {
 		t.Fatal(err)
 	}
