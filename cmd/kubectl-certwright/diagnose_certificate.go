@@ -25,7 +25,7 @@ func specSound(_ context.Context, q *inquiry) ([]finding, error) {
 		return nil, nil
 	}
 	if _, err := lifecycle.ParseSpec(&q.certificate.Spec); err != nil {
-		return []finding{{
+		return []finding{{ //nolint:nilerr // the error is what was found
 			ID: "invalid-spec", Object: q.certificateName(), Cause: "The spec can not become a certificate", Evidence: []string{err.Error()},
 			Fix: []string{fmt.Sprintf("kubectl -n %s edit certificate %s; the next attempt begins with the edit", q.certificate.Namespace, q.certificate.Name)},
 		}}, nil
@@ -103,7 +103,7 @@ func secretKept(_ context.Context, q *inquiry) ([]finding, error) {
 		f.ID, f.Cause, f.Evidence = "secret-differs", "The Secret holds something else than the spec asks for", []string{ready.Message}
 	case ready != nil && ready.Reason == cmv1.CertificateReasonExpired:
 		f.ID, f.Cause, f.Evidence = "expired", "The certificate has expired", []string{ready.Message}
-		f.Fix = []string{fmt.Sprintf("kubectl -n %s certwright renew %s", crt.Namespace, crt.Name)}
+		f.Fix = []string{fmt.Sprintf("kubectl certwright renew %s -n %s", crt.Name, crt.Namespace)}
 	default:
 		return nil, nil
 	}
