@@ -20,6 +20,52 @@ func (q *inquiry) openOrder() *acmev1.Order {
 	return nil
 }
 
+// proofGoesOn: a Challenge that is over without proof, or has not begun.
+func proofGoesOn(_ context.Context, q *inquiry) ([]finding, error) {
+	var all []finding
+	for _, ch := range q.unfinished() {
+		f := finding{Object: "Challenge/" + ch.Name, Evidence: []string{ch.Status.Reason}}
+		switch {
+		case ch.Status.Reason == "":
+			continue
+		case ch.Status.State.Final():
+			f.ID, f.Cause = "proof-refused", fmt.Sprintf("The name %s was not proved to the CA", ch.Spec.DNSName)
+			f.Fix = []string{"Mend what the message names; what answered then is gone by now, and comes back with the next attempt"}
+			if ch.Spec.Solver.DNS01 == nil {
+				f.Fix = append(f.Fix, "The name has to lead to this cluster, and port 80 has to be open from the internet, over IPv6 too if it has such an address")
+			} else {
+				f.Fix = append(f.Fix, "The TXT record has to be at all authoritative servers of the zone that the internet asks")
+			}
+		case !ch.Status.Presented && !ch.Status.Processing:
+			f.ID, f.Cause = "challenge-waits", fmt.Sprintf("The proof of %s has not begun", ch.Spec.DNSName)
+			f.Fix = []string{"Mend what the message names; if it is that others come first, wait"}
+		default:
+			continue
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+// provingNow are the Challenges that are being solved by a kind of solver.
+func (q *inquiry) provingNow(kind acmev1.ACMEChallengeType) []*acmev1.Challenge {
+	var all []*acmev1.Challenge
+	for _, ch := range q.unfinished() {
+		if isDNS := ch.Spec.Solver.DNS01 != nil; isDNS == (kind == acmev1.ACMEChallengeTypeDNS01) && !ch.Status.State.Final() && (ch.Status.Presented || ch.Status.Processing) {
+			all = append(all, ch)
+		}
+	}
+	if len(all) > mostLooked {
+		q.notSeen = append(q.notSeen, fmt.Sprintf("%d more challenges of type %s", len(all)-mostLooked, kind))
+		all = all[:mostLooked]
+	}
+	return all
+}
+
+// mostLooked bounds how many challenges are looked at from here: a name that
+// does not answer takes 10 s, and what ails one mostly ails all.
+const mostLooked = 6
+
 // caaPermits: CAs must not issue for a name whose CAA records name others.
 func caaPermits(ctx context.Context, q *inquiry) ([]finding, error) {
 	o := q.openOrder()
@@ -32,7 +78,7 @@ func caaPermits(ctx context.Context, q *inquiry) ([]finding, error) {
 		records, at, err := q.world.caa(ctx, name)
 		if err != nil {
 			q.notSeen = append(q.notSeen, err.Error())
-			continue
+			return all, nil // who does not answer for one name makes the user wait for each
 		}
 		if len(records) == 0 {
 			continue

@@ -62,9 +62,9 @@ func (c credential) text() string {
 // dnsRecordWritten: the record has to be written, and to be seen by the CA.
 func dnsRecordWritten(ctx context.Context, q *inquiry) ([]finding, error) {
 	var all []finding
-	for _, ch := range q.unfinished() {
+	for _, ch := range q.provingNow(acmev1.ACMEChallengeTypeDNS01) {
 		solver := ch.Spec.Solver.DNS01
-		if solver == nil || solver.Webhook != nil && !ch.Status.Presented {
+		if solver.Webhook != nil && !ch.Status.Presented {
 			continue
 		}
 		f := finding{Object: "Challenge/" + ch.Name}
@@ -79,6 +79,9 @@ func dnsRecordWritten(ctx context.Context, q *inquiry) ([]finding, error) {
 			f.ID, f.Cause = "dns-credentials-missing", "The credentials of the DNS provider are not there"
 			f.Evidence = append(f.Evidence, gone...)
 			f.Fix = []string{"Create the Secret with that key, in the namespace of the issuer (for a ClusterIssuer in the operator's)"}
+		case !ch.Status.Presented && strings.Contains(ch.Status.Reason, "has not answered yet"):
+			f.ID, f.Cause = "dns-provider-slow", "The DNS provider has not answered yet"
+			f.Fix = []string{"Wait a minute; then look whether the operator reaches the provider's API (proxy, NetworkPolicy)"}
 		case !ch.Status.Presented && ch.Status.Reason != "":
 			f.ID, f.Cause = "dns-provider-refuses", fmt.Sprintf("The DNS provider does not take the TXT record of %s: in most cases its credentials are wrong or may not change this zone", ch.Spec.DNSName)
 			for _, c := range credentialsOf(solver) {
@@ -170,8 +173,8 @@ func (q *inquiry) lookAtRecord(ctx context.Context, ch *acmev1.Challenge, f *fin
 // webhookServed: a DNS-01 webhook is an API of the cluster, by an APIService.
 func webhookServed(ctx context.Context, q *inquiry) ([]finding, error) {
 	var all []finding
-	for _, ch := range q.unfinished() {
-		if ch.Spec.Solver.DNS01 == nil || ch.Spec.Solver.DNS01.Webhook == nil || ch.Status.Presented || ch.Status.Reason == "" {
+	for _, ch := range q.provingNow(acmev1.ACMEChallengeTypeDNS01) {
+		if ch.Spec.Solver.DNS01.Webhook == nil || ch.Status.Presented || ch.Status.Reason == "" {
 			continue
 		}
 		webhook := ch.Spec.Solver.DNS01.Webhook

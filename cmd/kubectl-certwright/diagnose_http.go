@@ -16,20 +16,10 @@ import (
 	"github.com/certwright/certwright/internal/lifecycle"
 )
 
-func (q *inquiry) httpChallenges() []*acmev1.Challenge {
-	var all []*acmev1.Challenge
-	for _, ch := range q.unfinished() {
-		if ch.Spec.Solver.HTTP01 != nil {
-			all = append(all, ch)
-		}
-	}
-	return all
-}
-
 // solverRuns: the pod that answers. Without one the operator answers itself.
 func solverRuns(ctx context.Context, q *inquiry) ([]finding, error) {
 	var all []finding
-	for _, ch := range q.httpChallenges() {
+	for _, ch := range q.provingNow(acmev1.ACMEChallengeTypeHTTP01) {
 		pod := &corev1.Pod{}
 		why, err := missing(q.api.Get(ctx, client.ObjectKey{Namespace: ch.Namespace, Name: http01.Name(ch)}, pod))
 		switch {
@@ -52,8 +42,8 @@ func solverRuns(ctx context.Context, q *inquiry) ([]finding, error) {
 // routeLeads: the Ingress or HTTPRoute by which the CA comes in.
 func routeLeads(ctx context.Context, q *inquiry) ([]finding, error) {
 	var all []finding
-	for _, ch := range q.httpChallenges() {
-		if ch.Spec.Solver.HTTP01.GatewayHTTPRoute != nil {
+	for _, ch := range q.provingNow(acmev1.ACMEChallengeTypeHTTP01) {
+		if ch.Spec.Solver.HTTP01 != nil && ch.Spec.Solver.HTTP01.GatewayHTTPRoute != nil {
 			route := &gwapi.HTTPRoute{}
 			why, err := missing(q.api.Get(ctx, client.ObjectKey{Namespace: ch.Namespace, Name: http01.Name(ch)}, route))
 			if err != nil && !isNoMatch(err) {
@@ -131,8 +121,8 @@ func (q *inquiry) ingressLeads(ctx context.Context, ch *acmev1.Challenge) ([]fin
 // nameAnswers looks at the name as the CA does.
 func nameAnswers(ctx context.Context, q *inquiry) ([]finding, error) {
 	var all []finding
-	for _, ch := range q.httpChallenges() {
-		if ch.Status.State == acmev1.Valid || !ch.Status.Presented && ch.Status.Reason == "" {
+	for _, ch := range q.provingNow(acmev1.ACMEChallengeTypeHTTP01) {
+		if !ch.Status.Presented && ch.Status.Reason == "" {
 			continue
 		}
 		f := finding{

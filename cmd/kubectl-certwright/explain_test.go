@@ -222,6 +222,9 @@ func TestExplainNamesTheTokenThatADNSProviderRefuses(t *testing.T) {
 		t.Errorf("the next attempt is at %v", e.NextAttempt)
 	}
 	w.blames(w.explained(&globe{}, exitNot, "challenge", "shop-1-77-1"), "dns-provider-refuses")
+	got := w.do("", "explain", "certificate", "shop", "--network=false")
+	w.ends(got, exitNot)
+	w.golden("explain", got.out)
 }
 
 func TestExplainNamesTheCredentialsThatAreNotThere(t *testing.T) {
@@ -274,6 +277,36 @@ func TestExplainTellsWhatAnswersInsteadOfTheSolver(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.blames(w.explained(wrong, exitNot, "certificate", "shop"), "dns-elsewhere", "198.51.100.1", "203.0.113.7")
+}
+
+func TestExplainDoesNotBlameWhatIsGoneForAProofThatFailed(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		id     string
+		change func(*acmev1.ChallengeStatus)
+	}{
+		{"proof-refused", func(s *acmev1.ChallengeStatus) { s.State, s.Presented, s.Processing = acmev1.Invalid, false, false }},
+		{"challenge-waits", func(s *acmev1.ChallengeStatus) { s.State, s.Processing = acmev1.Pending, false }},
+	} {
+		for _, solver := range []acmev1.ACMEChallengeSolver{overHTTP, overCloudflare} {
+			w := newWorld(t)
+			ch := w.proving(solver, "so it is", false)
+			if err := w.Get(t.Context(), client.ObjectKeyFromObject(ch), ch); err != nil {
+				t.Fatal(err)
+			}
+			row.change(&ch.Status)
+			if err := w.Status().Update(t.Context(), ch); err != nil {
+				t.Fatal(err)
+			}
+			e := w.explained(&globe{answers: lifecycle.SelfCheckWrong, text: "404"}, exitNot, "certificate", "shop")
+			w.blames(e, row.id, "so it is")
+			for _, f := range e.Causes {
+				if f.ID == "self-check" || strings.HasPrefix(f.ID, "dns-") {
+					t.Errorf("%s: it blames %s", row.id, f.ID)
+				}
+			}
+		}
+	}
 }
 
 func TestExplainTellsThatTheSolversPodDoesNotRun(t *testing.T) {

@@ -44,7 +44,7 @@ type diagnoser func(ctx context.Context, q *inquiry) ([]finding, error)
 var diagnosers = []diagnoser{
 	operatorAtWork, specSound, secretUncontested, keyUncompromised,
 	issuerThere, requestDecided, requestAlive,
-	dnsRecordWritten, webhookServed, solverRuns, routeLeads, nameAnswers, caaPermits,
+	dnsRecordWritten, webhookServed, solverRuns, routeLeads, nameAnswers, proofGoesOn, caaPermits,
 	orderGoesOn, secretKept, attemptDue,
 }
 
@@ -227,7 +227,8 @@ func (q *inquiry) explain(ctx context.Context, title string) (*explanation, erro
 			q.notSeen = append(q.notSeen, u[0]+": "+u[1])
 		}
 	}
-	e.NotSeen = q.notSeen
+	slices.Sort(q.notSeen)
+	e.NotSeen = slices.Compact(q.notSeen)
 	return e, nil
 }
 
