@@ -13,7 +13,7 @@ CLUSTER := go -C hack/cluster run .
 # the same time than there are processors.
 PARALLEL := -parallel 8
 # The modules that are tested besides the product's own.
-TEST_MODULES := hack/cluster hack/bench test/acme test/stepca test/orders test/dns01webhook test/ecosystem test/compat
+TEST_MODULES := hack/cluster hack/bench test/acme test/stepca test/orders test/dns01webhook test/ecosystem test/compat test/alerts
 
 .PHONY: help
 help: ## List the commands.
