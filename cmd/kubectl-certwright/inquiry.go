@@ -359,10 +359,12 @@ func (q *inquiry) next(e *explanation) {
 	if d := q.decision; at.IsZero() && d != nil && q.certificate.Status.LastFailureTime != nil && d.Wake.After(q.now) {
 		at = d.Wake
 	}
+	if !at.IsZero() {
+		e.NextAttempt = &metav1.Time{Time: at}
+		return
+	}
 	e.Doing = q.doing()
 	switch {
-	case !at.IsZero():
-		e.NextAttempt = &metav1.Time{Time: at}
 	case slices.ContainsFunc(q.reasons(), func(s string) bool { return minute.MatchString(s) }):
 		e.Next = "within a minute"
 	case !e.OK:
