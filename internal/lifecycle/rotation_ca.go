@@ -25,11 +25,11 @@ type CA struct {
 }
 
 // NotAfter is until when the CA signs; the zero time if there is none.
-func (c *CA) NotAfter() time.Time {
-	if c == nil {
+func (ca *CA) NotAfter() time.Time {
+	if ca == nil {
 		return time.Time{}
 	}
-	return c.Certificate.NotAfter
+	return ca.Certificate.NotAfter
 }
 
 // ReadCA reads the certificates of a CA from the data of its Secret. The key
