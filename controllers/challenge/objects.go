@@ -33,8 +33,11 @@ func (r *Reconciler) observeObjects(ctx context.Context, s *sight) error {
 	}
 	if s.Present[lifecycle.SolverPod] && !s.Shared {
 		s.PodReady, s.PodTrouble = http01.PodReady(pod), http01.PodTrouble(pod)
-		if s.PodReady {
-			r.slots.started(s.Challenge.UID)
+		switch {
+		case s.PodReady:
+			r.slots.started(s.Challenge.UID, r.clock())
+		case s.PodTrouble != "":
+			r.slots.stuck(s.Challenge.UID)
 		}
 		s.PodEnded = pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
 	}

@@ -7,16 +7,25 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// The solver pods that start at the same time are bounded. A small node that has
+// to start sixty at once has none of them ready for a minute, and what else runs
+// there, such as the cluster's DNS and its ingress controller, does not answer the
+// CA meanwhile. A large cluster starts as many in a few seconds. Which one this is
+// the pods tell: each that is ready quickly lets one more start at the same time, and
+// one that takes long halves them.
 const (
-	// maxStarting bounds the solver pods that are starting at the same time. A
-	// small node starts about as many in a few seconds; when it has to start
-	// sixty at once, none of them is ready for a minute, and meanwhile what else
-	// runs there, such as the cluster's DNS, does not answer the CA.
-	maxStarting = 10
+	// firstStarts is where it begins: a small node can do that.
+	firstStarts = 8
+	// leastStarts keeps a cluster at work in which every pod takes long.
+	leastStarts = 3
 
+	// quickStart is what a pod takes where there is room, the image being there.
+	quickStart = 4 * time.Second
+	// slowStart is what it takes where there is none.
+	slowStart = 10 * time.Second
 	// startPatience is how long a pod counts as one that is starting. One that
 	// takes longer waits for something else than its turn at a processor.
-	startPatience = 5 * time.Second
+	startPatience = 30 * time.Second
 )
 
 // slots bounds the Challenges that are under way at the same time, and how many
@@ -29,7 +38,9 @@ type slots struct {
 
 	mu       sync.Mutex
 	taken    map[types.UID]bool
+	starts   int                     // pods that may start at the same time
 	starting map[types.UID]time.Time // since when
+	halved   time.Time               // when starts was last
 	waiting  map[types.UID]waiter
 }
 
@@ -43,7 +54,7 @@ type waiter struct {
 func newSlots(limit int, wake chan<- wakeUp) *slots {
 	return &slots{
 		limit: limit, wake: wake,
-		taken: map[types.UID]bool{}, starting: map[types.UID]time.Time{}, waiting: map[types.UID]waiter{},
+		taken: map[types.UID]bool{}, starts: firstStarts, starting: map[types.UID]time.Time{}, waiting: map[types.UID]waiter{},
 	}
 }
 
@@ -93,22 +104,52 @@ func (s *slots) startable(now time.Time) (n int, changes time.Time) {
 		end := since.Add(startPatience)
 		switch {
 		case !now.Before(end):
-			delete(s.starting, uid)
+			s.learn(uid, now)
 		case changes.IsZero() || end.Before(changes):
 			changes = end
 		}
 	}
-	return maxStarting - len(s.starting), changes
+	return s.starts - len(s.starting), changes
 }
 
-// started tells that the pod of a Challenge has started.
-func (s *slots) started(uid types.UID) {
+// stuck tells that the pod of a Challenge waits for something else than its turn:
+// an image, or a node.
+func (s *slots) stuck(uid types.UID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, starting := s.starting[uid]; starting {
 		delete(s.starting, uid)
 		s.wakeNext()
 	}
+}
+
+// started tells that the pod of a Challenge has started.
+func (s *slots) started(uid types.UID, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, starting := s.starting[uid]; !starting {
+		return
+	}
+	grown := s.learn(uid, now)
+	s.wakeNext()
+	if grown {
+		s.wakeNext()
+	}
+}
+
+// learn takes note of how long a pod took that is not starting any more. Of those
+// that were started together only one halves what may start together.
+func (s *slots) learn(uid types.UID, now time.Time) (grown bool) {
+	since := s.starting[uid]
+	delete(s.starting, uid)
+	switch took := now.Sub(since); {
+	case took <= quickStart && s.starts < s.limit:
+		s.starts++
+		return true
+	case took > slowStart && since.After(s.halved):
+		s.starts, s.halved = max(leastStarts, s.starts/2), now
+	}
+	return false
 }
 
 // release gives back the slot of a Challenge, or its place among those that

@@ -96,52 +96,114 @@ func TestSlotsDoNotWaitForChallengesThatAreGone(t *testing.T) {
 	}
 }
 
+// takesPod asks for a slot for a challenge that needs a pod.
+func takesPod(s *slots, n int, now time.Time) (bool, time.Time) {
+	w := waiterNo(n)
+	w.pod = true
+	return s.take(uidNo(n), w, nil, now)
+}
+
 func TestSolverPodsStartAFewAtATime(t *testing.T) {
 	t.Parallel()
-	wake := make(chan wakeUp, 1)
+	wake := make(chan wakeUp, 4)
 	s := newSlots(60, wake)
-	take := func(n int, now time.Time) (bool, time.Time) {
-		w := waiterNo(n)
-		w.pod = true
-		return s.take(uidNo(n), w, nil, now)
-	}
-	for n := range maxStarting {
-		if ok, _ := take(n, started.Add(time.Duration(n)*time.Millisecond)); !ok {
+	for n := range firstStarts {
+		if ok, _ := takesPod(s, n, started); !ok {
 			t.Fatalf("pod %d may not start", n)
 		}
 	}
-	ok, again := take(maxStarting, started)
+	ok, again := takesPod(s, 8, started)
 	if ok || !again.Equal(started.Add(startPatience)) {
 		t.Errorf("one more may start: %t; asks again at %s", ok, again)
 	}
-	if !takes(s, maxStarting-1) {
+	takesPod(s, 9, started)
+	if ok, _ := takesPod(s, 7, started); !ok {
 		t.Error("a slot that is taken is taken away")
 	}
-	s.started(uidNo(3))
-	if got := (<-wake).Object.Name; got != "10" {
-		t.Errorf("challenge %s is woken by a pod that has started", got)
+	s.started(uidNo(3), started.Add(quickStart+1))
+	s.started(uidNo(3), started.Add(quickStart+1))
+	if got := (<-wake).Object.Name; got != "8" || len(wake) > 0 {
+		t.Errorf("challenge %s is woken, and %d more, by a pod that has started", got, len(wake))
 	}
-	s.started(uidNo(3))
-	if len(wake) > 0 {
-		t.Error("somebody is woken by a pod that had started before")
-	}
-	if ok, _ := take(maxStarting, started); !ok {
+	if ok, _ := takesPod(s, 8, started); !ok {
 		t.Error("the next may not start after a pod has started")
 	}
-	if ok, _ := take(maxStarting+1, started.Add(startPatience)); !ok {
-		t.Error("a pod that does not start keeps the others waiting")
+	if ok, _ := takesPod(s, 9, started.Add(startPatience)); !ok {
+		t.Error("pods that do not start keep the others waiting")
+	}
+}
+
+func TestPodsTellHowManyMayStartTogether(t *testing.T) {
+	t.Parallel()
+	wake := make(chan wakeUp, 99)
+	s := newSlots(10, wake)
+	for round, row := range []struct {
+		took time.Duration
+		want int
+	}{
+		{quickStart, 9}, {quickStart, 10}, {quickStart, 10}, // no more than may be under way at all
+		{quickStart + 1, 10}, {slowStart, 10},
+		{slowStart + 1, 5}, {slowStart + 1, leastStarts}, {slowStart + 1, leastStarts},
+		{quickStart, leastStarts + 1},
+	} {
+		now := started.Add(time.Duration(round+1) * time.Hour)
+		takesPod(s, round, now)
+		s.started(uidNo(round), now.Add(row.took))
+		s.release(uidNo(round))
+		if s.starts != row.want {
+			t.Errorf("round %d: %d may start together after one took %s, want %d", round, s.starts, row.took, row.want)
+		}
+	}
+}
+
+func TestPodsThatWereSlowTogetherHalveOnce(t *testing.T) {
+	t.Parallel()
+	s := newSlots(60, make(chan wakeUp, 99))
+	for n := range firstStarts {
+		takesPod(s, n, started)
+	}
+	for n := range firstStarts {
+		s.started(uidNo(n), started.Add(slowStart+time.Duration(n+1)*time.Second))
+	}
+	if s.starts != firstStarts/2 {
+		t.Errorf("%d may start together", s.starts)
+	}
+}
+
+func TestQuickPodLetsTwoFollow(t *testing.T) {
+	t.Parallel()
+	wake := make(chan wakeUp, 4)
+	s := newSlots(60, wake)
+	for n := range firstStarts + 3 {
+		takesPod(s, n, started)
+	}
+	s.started(uidNo(0), started.Add(time.Second))
+	if len(wake) != 2 {
+		t.Errorf("%d are woken", len(wake))
+	}
+}
+
+func TestPodThatIsStuckMakesRoomAndTeachesNothing(t *testing.T) {
+	t.Parallel()
+	wake := make(chan wakeUp, 4)
+	s := newSlots(60, wake)
+	for n := range firstStarts + 1 {
+		takesPod(s, n, started)
+	}
+	s.stuck(uidNo(0))
+	s.stuck(uidNo(0))
+	if len(wake) != 1 || s.starts != firstStarts {
+		t.Errorf("%d are woken, %d may start together", len(wake), s.starts)
 	}
 }
 
 func TestChallengesWithoutAPodDoNotWaitForPodsToStart(t *testing.T) {
 	t.Parallel()
 	s := newSlots(60, make(chan wakeUp, 1))
-	for n := range maxStarting {
-		w := waiterNo(n)
-		w.pod = true
-		s.take(uidNo(n), w, nil, started)
+	for n := range firstStarts {
+		takesPod(s, n, started)
 	}
-	if !takes(s, maxStarting) {
+	if !takes(s, firstStarts) {
 		t.Error("it waits")
 	}
 }
