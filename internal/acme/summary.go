@@ -1,15 +1,13 @@
 package acme
 
 import (
-	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
-	"syscall"
+
+	"github.com/certwright/certwright/internal/noanswer"
 )
 
 const (
@@ -83,34 +81,10 @@ func (p *Problem) sentence(link string) string {
 	return fmt.Sprintf("%s (%s)", strings.TrimRight(scrub(text), ". "), scrub(p.kind()))
 }
 
-// transportReason says why there was no answer, without the addresses and ports that differ from one attempt to the next.
+// transportReason says why there was no answer.
 func transportReason(err error) string {
-	if name, ok := errors.AsType[*net.DNSError](err); ok {
-		switch {
-		case name.IsNotFound:
-			return fmt.Sprintf("the name %s does not resolve", name.Name)
-		case name.IsTimeout:
-			return fmt.Sprintf("looking up the name %s timed out", name.Name)
-		}
-		return fmt.Sprintf("looking up the name %s failed", name.Name)
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "its TLS certificate is signed by an unknown authority"
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "its TLS certificate is for another name"
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "its TLS certificate has expired or is not yet valid"
-	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno.Error()
-	}
-	if timeout, ok := errors.AsType[net.Error](err); (ok && timeout.Timeout()) || errors.Is(err, context.DeadlineExceeded) {
-		return "timed out"
-	}
-	if errors.Is(err, context.Canceled) {
-		return "cancelled"
+	if reason := noanswer.Reason(err); reason != "" {
+		return reason
 	}
 	return scrub(err.Error())
 }

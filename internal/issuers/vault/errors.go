@@ -1,17 +1,15 @@
 package vault
 
 import (
-	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/certwright/certwright/internal/noanswer"
 )
 
 // Error is a refusal, or any other answer that is of no use.
@@ -107,29 +105,16 @@ func retryAfter(header http.Header) time.Duration {
 	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
 }
 
-// reason says why there was no answer, without addresses and ports of the
-// moment.
+// reason says why there was no answer.
 func reason(err error) string {
-	if name, ok := errors.AsType[*net.DNSError](err); ok {
-		if name.IsNotFound {
-			return fmt.Sprintf("the name %s does not resolve", name.Name)
-		}
-		return fmt.Sprintf("the name %s can not be looked up", name.Name)
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "its TLS certificate is signed by an unknown authority: see caBundle and caBundleSecretRef"
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "its TLS certificate is for another name: see serverName"
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "its TLS certificate has expired or is not yet valid"
-	}
-	if code, ok := errors.AsType[syscall.Errno](err); ok {
-		return code.Error()
-	}
-	if timeout, ok := errors.AsType[net.Error](err); (ok && timeout.Timeout()) || errors.Is(err, context.DeadlineExceeded) {
-		return "timed out"
+	switch text := noanswer.Reason(err); text {
+	case "":
+	case noanswer.UnknownAuthority:
+		return text + ": see caBundle and caBundleSecretRef"
+	case noanswer.AnotherName:
+		return text + ": see serverName"
+	default:
+		return text
 	}
 	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(err) {
 		err = cause // the outer ones name the URL and both ends of the connection

@@ -1,18 +1,17 @@
 package venafi
 
 import (
-	"context"
-	"crypto/x509"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/certwright/certwright/internal/noanswer"
 )
 
 // Kind is what can be done about an error.
@@ -161,31 +160,9 @@ func (a *answer) clean(text string) string {
 	return clean(text)
 }
 
-// transportReason says why there was no answer, without the addresses and ports
-// that differ from one attempt to the next.
+// transportReason says why there was no answer.
 func transportReason(err error) string {
-	if name, ok := errors.AsType[*net.DNSError](err); ok {
-		if name.IsNotFound {
-			return fmt.Sprintf("the name %s does not resolve", name.Name)
-		}
-		return fmt.Sprintf("looking up the name %s failed", name.Name)
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "its TLS certificate is signed by an unknown authority"
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "its TLS certificate is for another name"
-	}
-	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
-		return "its TLS certificate has expired or is not yet valid"
-	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno.Error()
-	}
-	if timeout, ok := errors.AsType[net.Error](err); (ok && timeout.Timeout()) || errors.Is(err, context.DeadlineExceeded) {
-		return "timed out"
-	}
-	return "the connection failed"
+	return cmp.Or(noanswer.Reason(err), "the connection failed")
 }
 
 // maxSaid bounds, in bytes, what is passed on of a server's words; a condition
