@@ -102,6 +102,10 @@ func (z *zones) testPowerDNS(t *testing.T) {
 	if strings.Contains(said, wrong) {
 		t.Error("the message has the key in it")
 	}
+	explained := bad.commandLine().explained("leaf", "The DNS provider does not take the TXT record of bad.pdns.test", "401", `Secret "pdns"`, "retry certificate leaf")
+	if strings.Contains(explained, wrong) {
+		t.Error("the explanation has the key in it")
+	}
 	if shown := api.shown(); !maps.Equal(shown, map[string]bool{wrong: true}) {
 		t.Errorf("%d different keys were shown, want the wrong one", len(shown))
 	}
