@@ -25,7 +25,7 @@ func (j *journey) commandLine() commandLine {
 // code.
 func (j commandLine) run(args ...string) (out string, code int) {
 	j.Helper()
-	cmd := exec.CommandContext(j.Context(), j.path, append(args, "--namespace", j.namespace)...) //nolint:gosec // built here
+	cmd := exec.CommandContext(j.Context(), j.path, append(args, "--namespace", j.namespace)...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+j.node.Kubeconfig)
 	var printed, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &printed, &complaints
