@@ -208,6 +208,10 @@ func issueUnderKills(t *testing.T) int {
 
 	passed := map[string]bool{}
 	kills := 0
+	// Kills that may have come between the CA's answer to a new order and the
+	// write of its URL. The order is placed again then, and Pebble, unlike
+	// Boulder, makes another one of it: see internal/lifecycle/order.go.
+	placing := 0
 	for !passed["Certificate ready"] {
 		select {
 		case name := <-seen:
@@ -224,6 +228,9 @@ func issueUnderKills(t *testing.T) int {
 			passed[name] = true
 			if running, err = j.operator(ctx); err != nil {
 				t.Fatalf("after %s: %v", name, err)
+			}
+			if !passed["order placed"] && passed["order created"] {
+				placing++
 			}
 			for len(seen) > 0 {
 				if name := <-seen; !passed[name] {
@@ -249,7 +256,7 @@ func issueUnderKills(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after-before != 1 {
+	if placed := after - before; placed < 1 || placed > 1+placing {
 		t.Errorf("the CA has %d orders for one certificate, %d kills", after-before, kills)
 	}
 	if c.Status.Revision == nil || *c.Status.Revision != 1 {
