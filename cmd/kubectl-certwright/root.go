@@ -62,7 +62,7 @@ func (c *cli) root(called string) *cobra.Command {
 	root.AddCommand(
 		c.list(), c.tree(), c.status(), c.explain(), c.events(), c.inspect(), c.renew(), c.retry(),
 		c.decide(approved, "Approve a CertificateRequest"), c.decide(denied, "Deny a CertificateRequest"),
-		c.revoke(), c.reissue(),
+		c.revoke(), c.reissue(), c.ui(),
 		c.check(), c.version(),
 	)
 	return root
