@@ -80,8 +80,10 @@ func (r *Row) state(now time.Time) string {
 		return "in order"
 	case r.Unknown:
 		return "new"
-	case r.Issuing:
+	case r.Issuing && r.class(now) == Working:
 		return "being issued"
+	case r.Issuing:
+		return "held up"
 	default:
 		return "not ready"
 	}

@@ -16,12 +16,12 @@ func short(d time.Duration) string {
 		return fmt.Sprintf("%d days", days)
 	case days > 0:
 		return fmt.Sprintf("%d h", days*24+hours)
-	case hours > 0:
+	case hours > 0 && minutes > 0:
 		return fmt.Sprintf("%d h %d min", hours, minutes)
-	case minutes > 0:
-		return fmt.Sprintf("%d min", minutes)
+	case hours > 0:
+		return fmt.Sprintf("%d h", hours)
 	default:
-		return "less than a minute"
+		return fmt.Sprintf("%d min", minutes)
 	}
 }
 
@@ -30,6 +30,8 @@ func when(t, now time.Time) string {
 	switch {
 	case t.IsZero():
 		return ""
+	case t.Sub(now).Abs() < time.Minute:
+		return "now"
 	case t.After(now):
 		return "in " + short(t.Sub(now))
 	default:
