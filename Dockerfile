@@ -1,4 +1,4 @@
-# The image of Certwright: three static programs and the roots of public CAs.
+# The image of Certwright: four static programs and the roots of public CAs.
 #
 #   docker build --build-arg VERSION=0.1.0 --tag ghcr.io/certwright/certwright:0.1.0 .
 #
@@ -20,11 +20,12 @@ COPY controllers controllers
 COPY internal internal
 RUN go build -ldflags="-s -w -X main.version=$VERSION" -o /out/certwright ./cmd/controller \
  && go build -ldflags="-s -w" -o /out/http01-solver ./cmd/http01-solver \
+ && go build -ldflags="-s -w -X main.version=$VERSION" -o /out/kubectl-certwright ./cmd/kubectl-certwright \
  && go -C cmd/dns01-worker build -ldflags="-s -w" -o /out/dns01-worker .
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /out/certwright /out/http01-solver /out/dns01-worker /
+COPY --from=build /out/certwright /out/http01-solver /out/dns01-worker /out/kubectl-certwright /
 # nonroot, as in other images without a shell.
 USER 65532:65532
 # A solver pod says only which challenge it answers, so that any

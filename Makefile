@@ -71,7 +71,7 @@ bench-acme: ## Measure certificates from an ACME CA on a real node (Linux, root)
 .PHONY: image
 image: build ## Make the image as an OCI archive, without a container engine.
 	$(CLUSTER) image build --ref $(IMAGE) --user 65532:65532 --entry /http01-solver \
-	  --file /certwright=$(CURDIR)/bin/certwright --file /http01-solver=$(CURDIR)/bin/http01-solver --file /dns01-worker=$(CURDIR)/bin/dns01-worker \
+	  --file /certwright=$(CURDIR)/bin/certwright --file /http01-solver=$(CURDIR)/bin/http01-solver --file /dns01-worker=$(CURDIR)/bin/dns01-worker --file /kubectl-certwright=$(CURDIR)/bin/kubectl-certwright \
 	  --file /etc/ssl/certs/ca-certificates.crt=/etc/ssl/certs/ca-certificates.crt \
 	  -o $(CURDIR)/bin/image.tar
 	@echo bin/image.tar: $(IMAGE)

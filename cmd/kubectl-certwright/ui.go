@@ -43,7 +43,7 @@ func (c *cli) ui() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.address, "address", "127.0.0.1", "address to listen at; another than the loopback needs --viewer-tokens")
+	flags.StringVar(&f.address, "address", "127.0.0.1", "address to listen at; another than the loopback needs --viewer-tokens; empty: all")
 	flags.IntVar(&f.port, "port", 0, "port to listen at; 0: one that is free")
 	flags.BoolVar(&f.open, "open", true, "open a browser, if there is a terminal")
 	flags.BoolVar(&f.viewerTokens, "viewer-tokens", false, "ask the API server with the token of who looks, never with your own")
@@ -55,10 +55,10 @@ func (c *cli) ui() *cobra.Command {
 func (f *uiFlags) check() error {
 	ip := net.ParseIP(f.address)
 	switch {
-	case ip == nil:
+	case ip == nil && f.address != "":
 		return usage("--address %s: write an IP address", f.address)
 	case !f.viewerTokens && !ip.IsLoopback():
-		return usage("--address %s: everybody who reaches it would see what you may see; say --viewer-tokens, by which each sees his own", f.address)
+		return usage("--address %q: everybody who reaches it would see what you may see; say --viewer-tokens, by which each sees his own", f.address)
 	case (f.certificateFile == "") != (f.keysFile == ""):
 		return usage("--tls-certificate-file and --tls-private-key-file go together")
 	}

@@ -28,6 +28,11 @@
 {{- .Values.crl.baseURL | default (printf "http://%s.%s.svc%s" (include "certwright.lists" .) (include "certwright.namespace" .) (ternary "" (printf ":%d" $port) (eq $port 80))) }}
 {{- end }}
 
+{{/* The page for people. */}}
+{{- define "certwright.ui" -}}
+{{- printf "%s-ui" (include "certwright.fullname" . | trunc 60 | trimSuffix "-") }}
+{{- end }}
+
 {{- define "certwright.namespace" -}}
 {{- .Values.namespace | default .Release.Namespace }}
 {{- end }}

@@ -37,7 +37,7 @@ func (c Checkout) BuildImages(ctx context.Context) (Images, error) {
 	// A tag that changes with the programs makes Kubernetes roll out a build
 	// that the commit does not tell from the one before.
 	var err error
-	images.Tag, err = hashFiles(filepath.Join(bin, "certwright"), filepath.Join(bin, "http01-solver"), filepath.Join(bin, "dns01-worker"))
+	images.Tag, err = hashFiles(filepath.Join(bin, "certwright"), filepath.Join(bin, "http01-solver"), filepath.Join(bin, "dns01-worker"), filepath.Join(bin, "kubectl-certwright"))
 	if err != nil {
 		return Images{}, fmt.Errorf("hash programs: %w", err)
 	}
