@@ -37,6 +37,7 @@ type follower struct {
 	mu       sync.Mutex
 	rows     map[client.ObjectKey]page.Row
 	running  bool
+	turn     int // how often it has begun: what a watch that is over does counts no more
 	asked    time.Time
 }
 
@@ -53,9 +54,6 @@ func (f *follower) list(ctx context.Context) ([]page.Row, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.mu.Lock()
-		f.running = true
-		f.mu.Unlock()
 		go f.follow(version)
 	}
 	f.mu.Lock()
@@ -85,7 +83,7 @@ func (f *follower) begin(ctx context.Context) (version string, err error) {
 		list = cmv1.CertificateList{ListMeta: list.ListMeta}
 	}
 	f.mu.Lock()
-	f.rows = rows
+	f.rows, f.running, f.turn = rows, true, f.turn+1
 	f.mu.Unlock()
 	return list.ResourceVersion, nil
 }
@@ -93,9 +91,14 @@ func (f *follower) begin(ctx context.Context) (version string, err error) {
 // follow watches until the watch is over or nobody looks. What ends otherwise
 // begins with a list again.
 func (f *follower) follow(version string) {
+	f.mu.Lock()
+	turn := f.turn
+	f.mu.Unlock()
 	defer func() {
 		f.mu.Lock()
-		f.running = false
+		if f.turn == turn {
+			f.running = false
+		}
 		f.mu.Unlock()
 	}()
 	ctx, cancel := context.WithTimeout(f.ctx, watchLong)
@@ -115,7 +118,7 @@ func (f *follower) follow(version string) {
 			f.mu.Lock()
 			idle := f.now().Sub(f.asked) > followIdle
 			if idle {
-				f.rows = nil
+				f.rows, f.running = nil, false // together: nobody may take no rows for an empty list
 			}
 			f.mu.Unlock()
 			if idle {

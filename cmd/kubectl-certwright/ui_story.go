@@ -102,7 +102,7 @@ func pictureOf(s *story, row *page.Row, next string, now time.Time) page.Picture
 	age := func(o metav1.Object) string { return pageAge(o, now) }
 	crt := s.certificate
 	p := page.Picture{
-		Cert:   page.Object{Kind: cmv1.CertificateKind, Name: crt.Name, Age: age(crt), State: "Ready", Tone: page.Good},
+		Cert:   page.Object{Kind: cmv1.CertificateKind, Name: crt.Name, Age: age(crt), State: readyText(false, true), Tone: page.Good},
 		Secret: secretBox(s), Issuer: issuerBox(s),
 	}
 	switch {
@@ -189,9 +189,9 @@ func issuerBox(s *story) page.Object {
 	case ready == nil:
 		o.Tone, o.State = page.Busy, "new"
 	case ready.Status == cmmeta.ConditionTrue:
-		o.Tone, o.State = page.Good, "Ready"
+		o.Tone, o.State = page.Good, readyText(false, true)
 	default:
-		o.Tone, o.State, o.Says = page.Bad, "not Ready", ready.Message
+		o.Tone, o.State, o.Says = page.Bad, readyText(false, false), ready.Message
 	}
 	return o
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	cmmeta "github.com/certwright/certwright/api/meta/v1"
+	"github.com/certwright/certwright/test/apiserver"
 )
 
 var served = regexp.MustCompile(`https?://127\.0\.0\.1:\d+/[^\s;]*`)
@@ -118,7 +121,15 @@ func TestEachViewerSeesWhatHisTokenMaySee(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := request.Status.Token
-	browser, root := w.browse("--viewer-tokens")
+	// As the chart has it: no user at all, only where the API server is.
+	config := apiserver.Start(t)
+	ca, nobody := filepath.Join(t.TempDir(), "ca.crt"), &world{T: t, WithWatch: w.WithWatch, namespace: w.namespace, kubeconfig: filepath.Join(t.TempDir(), "none")}
+	for path, content := range map[string][]byte{ca: config.CAData, nobody.kubeconfig: []byte("apiVersion: v1\nkind: Config\n")} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	browser, root := nobody.browse("--viewer-tokens", "--server="+config.Host, "--certificate-authority="+ca)
 	shop := root + "c/" + w.namespace + "/shop"
 	for _, no := range []string{"", "nonsense"} { // above all not what the kubeconfig of the command may see
 		if code, body := w.page(browser, shop, no); code != http.StatusUnauthorized || strings.Contains(body, "shop-tls") {
