@@ -71,7 +71,6 @@ func (s span) axis(now time.Time) axis {
 type tick struct {
 	X    int
 	Text string
-	Date string // as programs read it
 }
 
 // edge is how near a mark may be to an end of the axis without its text being
@@ -89,7 +88,7 @@ func (s span) ticks(a axis) []tick {
 	}
 	for at.Before(a.to) {
 		if x := a.x(at); x > edge && x < width-edge && at.After(a.from) {
-			all = append(all, tick{x, at.Format(s.format), at.Format(time.DateOnly)})
+			all = append(all, tick{x, at.Format(s.format)})
 		}
 		if s.months > 0 {
 			at = at.AddDate(0, s.months, 0)
@@ -109,7 +108,6 @@ type bar struct {
 	RenewalX, Now   int
 	Mark            bool // the renewal is on the axis
 	Over            bool // it has ended
-	Left, Right     bool // it goes on beyond the axis
 }
 
 // least is the narrowest that a bar is drawn, so that it is seen.
@@ -134,6 +132,6 @@ func barOf(r *Row, a axis, now time.Time) bar {
 		b.W = least
 	}
 	b.RenewalX, b.Mark = b.WindowX, renewal != end && renewal.After(a.from) && renewal.Before(a.to)
-	b.Over, b.Left, b.Right = r.expired(now), begin.Before(a.from), end.After(a.to)
+	b.Over = r.expired(now)
 	return b
 }

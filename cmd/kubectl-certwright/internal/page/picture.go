@@ -43,9 +43,9 @@ const (
 var symbols = map[Tone]string{Good: "✓", Busy: "…", Bad: "!", Absent: "–", Plain: "·"}
 
 func boxAt(o Object, x, y, w int) box {
-	// Letters of the name are 9 units wide, the others 6.7: the widest of the
-	// fonts that systems have.
-	name, rest := (w-24)/9, (w-24)*10/67
+	// Letters of the name are 9.6 units wide, the others 6.8, in the widest of
+	// the fonts that systems have.
+	name, rest := (w-24)*10/96, (w-24)*10/68
 	line := o.State
 	if o.Age != "" {
 		line += " · " + o.Age
