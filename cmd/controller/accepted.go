@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/certwright/certwright/internal/contract"
 )
 
 // acceptedFlags are settings of the contract (Appendix B, section 3) that mean
@@ -28,20 +30,6 @@ type acceptedFlags struct {
 	dynamicLeafDuration time.Duration
 }
 
-// withoutEffect are the flags that have none, and why.
-var withoutEffect = map[string]string{ //nolint:gosec // names of settings
-	"log-flush-frequency":                         "the log is not buffered",
-	"vmodule":                                     "verbosity is the same everywhere; use --v",
-	"max-certificate-size":                        "certificates of any size that a Secret can hold are read",
-	"max-private-key-size":                        "keys of any size that a Secret can hold are read",
-	"max-certificate-chain-length":                "chains of up to a thousand certificates are read",
-	"max-certificate-bundle-size":                 "bundles of any size that a Secret can hold are read",
-	"metrics-dynamic-serving-ca-secret-name":      "let a Certificate make the Secret, mount it, and set --metrics-tls-cert-file and --metrics-tls-private-key-file",
-	"metrics-dynamic-serving-ca-secret-namespace": "see --metrics-dynamic-serving-ca-secret-name",
-	"metrics-dynamic-serving-dns-names":           "see --metrics-dynamic-serving-ca-secret-name",
-	"metrics-dynamic-serving-leaf-duration":       "see --metrics-dynamic-serving-ca-secret-name",
-}
-
 func (a *acceptedFlags) register(s *pflag.FlagSet) {
 	s.StringToStringVar(&a.gates, "feature-gates", nil, "name=true|false of ExperimentalCertificateSigningRequestControllers, ExperimentalGatewayAPISupport and ListenerSets; others have no effect")
 	s.DurationVar(&a.flushFrequency, "log-flush-frequency", 0, "no effect")
@@ -54,34 +42,17 @@ func (a *acceptedFlags) register(s *pflag.FlagSet) {
 	s.StringVar(&a.dynamicCANamespace, "metrics-dynamic-serving-ca-secret-namespace", "", "no effect")
 	s.StringSliceVar(&a.dynamicDNSNames, "metrics-dynamic-serving-dns-names", nil, "no effect")
 	s.DurationVar(&a.dynamicLeafDuration, "metrics-dynamic-serving-leaf-duration", 0, "no effect")
-	for name := range withoutEffect {
+	for name := range contract.WithoutEffect {
 		s.Lookup(name).Hidden = true
 	}
 }
 
-// Feature gates with a meaning.
-const (
-	gateSigningRequests = "ExperimentalCertificateSigningRequestControllers"
-	gateGatewayAPI      = "ExperimentalGatewayAPISupport"
-	gateListenerSets    = "ListenerSets"
-)
-
-// alwaysOn are the gates of what Certwright always does.
-var alwaysOn = []string{
-	"ACMEHTTP01IngressPathTypeExact", "ACMEUseARI", "AdditionalCertificateOutputFormats", "CAInjectorMerging", "DefaultPrivateKeyRotationPolicyAlways",
-	"DisallowInsecureCSRUsageDefinition", "LiteralCertificateSubject", "NameConstraints", "OtherNames", "SecretsFilteredCaching", "ServerSideApply",
-	"StableCertificateRequestName", "UseCertificateRequestBasicConstraints", "UseDomainQualifiedFinalizer",
-}
-
-// neverOn are the gates of what it does otherwise, or has no use for.
-var neverOn = []string{"AllAlpha", "AllBeta", "ValidateCAA"}
-
 // apply puts into force what has a meaning, and returns what is to be told of
 // the rest.
 func (a *acceptedFlags) apply(f *flags, given *pflag.FlagSet) (warnings []string, err error) {
-	for _, name := range slices.Sorted(maps.Keys(withoutEffect)) {
+	for _, name := range slices.Sorted(maps.Keys(contract.WithoutEffect)) {
 		if given.Changed(name) {
-			warnings = append(warnings, fmt.Sprintf("--%s has no effect: %s", name, withoutEffect[name]))
+			warnings = append(warnings, fmt.Sprintf("--%s has no effect: %s", name, contract.WithoutEffect[name]))
 		}
 	}
 	for _, gate := range slices.Sorted(maps.Keys(a.gates)) {
@@ -90,19 +61,19 @@ func (a *acceptedFlags) apply(f *flags, given *pflag.FlagSet) (warnings []string
 			return nil, fmt.Errorf("read --feature-gates: %s is true or false, not %q", gate, a.gates[gate])
 		}
 		switch {
-		case gate == gateSigningRequests:
+		case gate == contract.GateSigningRequests:
 			if !on {
 				f.enabled = append(f.enabled, "-"+csrController)
 			}
-		case gate == gateGatewayAPI:
+		case gate == contract.GateGatewayAPI:
 			f.gatewayAPI = f.gatewayAPI && on
-		case gate == gateListenerSets:
+		case gate == contract.GateListenerSets:
 			f.listenerSets = f.listenerSets && on
-		case slices.Contains(alwaysOn, gate):
+		case slices.Contains(contract.AlwaysOn, gate):
 			if !on {
 				warnings = append(warnings, fmt.Sprintf("feature gate %s has no effect: it is always on", gate))
 			}
-		case slices.Contains(neverOn, gate):
+		case slices.Contains(contract.NeverOn, gate):
 			if on {
 				warnings = append(warnings, fmt.Sprintf("feature gate %s has no effect", gate))
 			}

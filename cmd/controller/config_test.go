@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+
+	"github.com/certwright/certwright/internal/contract"
 )
 
 const configHead = "apiVersion: controller.config.cert-manager.io/v1alpha1\nkind: ControllerConfiguration\n"
@@ -89,7 +91,7 @@ func TestEveryFieldOfTheConfigFileIsAFlag(t *testing.T) {
 	t.Parallel()
 	s := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	defaultFlags().register(s)
-	for field, name := range configFields {
+	for field, name := range contract.FileFields {
 		if s.Lookup(name) == nil {
 			t.Errorf("%s stands for --%s, which is no flag", field, name)
 		}
@@ -125,7 +127,7 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add([]byte(configHead + "logging: {format: json}\nfeatureGates: {A: true}\ncontrollers: []\n"))
 	f.Add([]byte(configHead + "a: {b: {c: [1, x, null]}}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		fields, err := parseConfig(text)
+		fields, err := contract.ParseFile(text)
 		if err == nil && fields["kind"] != nil {
 			t.Error("the kind is taken for a setting")
 		}

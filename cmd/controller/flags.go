@@ -19,6 +19,7 @@ import (
 	cmv1 "github.com/certwright/certwright/api/certmanager/v1"
 	"github.com/certwright/certwright/controllers"
 	"github.com/certwright/certwright/controllers/shim"
+	"github.com/certwright/certwright/internal/contract"
 	"github.com/certwright/certwright/internal/http01"
 	"github.com/certwright/certwright/internal/lifecycle"
 )
@@ -131,7 +132,7 @@ func besides(program string) string {
 }
 
 func (f *flags) register(s *pflag.FlagSet) {
-	s.StringVar(&f.config, "config", f.config, "file with these settings, a "+configKind+" of "+configVersion+"; those of the command line are stronger")
+	s.StringVar(&f.config, "config", f.config, "file with these settings, a "+contract.FileKind+" of "+contract.FileVersion+"; those of the command line are stronger")
 	s.StringVar(&f.master, "master", f.master, "URL of the API server, in place of that in the kubeconfig file")
 	s.StringVar(&f.kubeconfig, "kubeconfig", f.kubeconfig, "kubeconfig file; without it the pod's service account is used")
 	s.Float32Var(&f.qps, "kube-api-qps", f.qps, "requests per second to the API server; 0 leaves the pace to the API server's own priority and fairness")
