@@ -31,7 +31,7 @@ type acceptedFlags struct {
 }
 
 func (a *acceptedFlags) register(s *pflag.FlagSet) {
-	s.StringToStringVar(&a.gates, "feature-gates", nil, "name=true|false of ExperimentalCertificateSigningRequestControllers, ExperimentalGatewayAPISupport and ListenerSets; others have no effect")
+	s.StringToStringVar(&a.gates, contract.FeatureGates, nil, "name=true|false of ExperimentalCertificateSigningRequestControllers, ExperimentalGatewayAPISupport and ListenerSets; others have no effect")
 	s.DurationVar(&a.flushFrequency, "log-flush-frequency", 0, "no effect")
 	s.StringVar(&a.vmodule, "vmodule", "", "no effect")
 	s.IntVar(&a.certificateSize, "max-certificate-size", 0, "no effect")

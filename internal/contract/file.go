@@ -47,7 +47,7 @@ var FileFields = map[string]string{ //nolint:gosec // names of settings
 	"logging.format":                                      "logging-format",
 	"logging.verbosity":                                   "v",
 	"logging.flushFrequency":                              "log-flush-frequency",
-	"featureGates":                                        "feature-gates",
+	"featureGates":                                        FeatureGates,
 	"enableGatewayAPI":                                    "enable-gateway-api",
 	"enableGatewayAPIListenerSet":                         "enable-gateway-api-listenerset",
 	"gatewayAPIExtraProtocols":                            "gateway-api-extra-protocols",
@@ -131,8 +131,8 @@ func flatten(prefix string, section map[string]any, into map[string][]string) er
 // isMapField tells fields whose value is a map from sections.
 func isMapField(field string) bool {
 	switch FileFields[field] {
-	case "feature-gates", "acme-http01-solver-extra-labels":
+	case FeatureGates, "acme-http01-solver-extra-labels":
 		return true
 	}
-	return field == "feature-gates" || field == "acme-http01-solver-extra-labels"
+	return field == FeatureGates || field == "acme-http01-solver-extra-labels"
 }

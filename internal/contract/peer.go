@@ -1,9 +1,12 @@
 package contract
 
+// FeatureGates is the flag that turns features on and off by name.
+const FeatureGates = "feature-gates"
+
 // PeerFlags are the flags of the peer's controller with their defaults
 // (contract, Appendix B), in the form in which they are written on a command
 // line. Every one of them is accepted here.
-var PeerFlags = map[string]string{ //nolint:gosec // names of settings
+var PeerFlags = map[string]string{
 	"acme-http01-solver-extra-labels":              "",
 	"acme-http01-solver-image":                     "",
 	"acme-http01-solver-nameservers":               "",
@@ -33,7 +36,7 @@ var PeerFlags = map[string]string{ //nolint:gosec // names of settings
 	"enable-gateway-api-listenerset":               "false",
 	"enable-profiling":                             "false",
 	"extra-certificate-annotations":                "",
-	"feature-gates":                                "",
+	FeatureGates:                                   "",
 	"gateway-api-extra-protocols":                  "",
 	"issuer-ambient-credentials":                   "false",
 	"kube-api-burst":                               "50",
@@ -78,7 +81,7 @@ var ChartValues = map[string]string{
 	"dns01-recursive-nameservers":           "dns01RecursiveNameservers",
 	"dns01-recursive-nameservers-only":      "dns01RecursiveNameserversOnly",
 	"enable-certificate-owner-ref":          "enableCertificateOwnerRef",
-	"feature-gates":                         "featureGates",
+	FeatureGates:                            "featureGates",
 	"leader-election-lease-duration":        "global.leaderElection.leaseDuration",
 	"leader-election-namespace":             "global.leaderElection.namespace",
 	"leader-election-renew-deadline":        "global.leaderElection.renewDeadline",
